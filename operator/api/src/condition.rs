@@ -1,0 +1,112 @@
+//! Conditions: the types and reasons that every kind's status uses.
+//!
+//! Types and reasons are part of the public interface: they are added, never renamed.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde::Serialize;
+
+/// The conditions of a status; one per type.
+pub type Conditions = Vec<Condition>;
+
+/// What a condition is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub enum ConditionType {
+    /// The specification makes sense.
+    Accepted,
+    /// Everything that it refers to exists and may be used.
+    ResolvedRefs,
+    /// The data plane enforces this generation.
+    Programmed,
+    /// Requests are served as specified.
+    Ready,
+}
+
+impl ConditionType {
+    /// Every type, in the order in which they become true.
+    pub const ALL: &'static [Self] = &[Self::Accepted, Self::ResolvedRefs, Self::Programmed, Self::Ready];
+
+    /// The `type` of the condition.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::ResolvedRefs => "ResolvedRefs",
+            Self::Programmed => "Programmed",
+            Self::Ready => "Ready",
+        }
+    }
+}
+
+impl std::fmt::Display for ConditionType {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// Declares the reasons and their meanings in one place.
+macro_rules! reasons {
+    ($($name:ident = $meaning:literal;)+) => {
+        /// Why a condition has its status.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        pub enum ConditionReason { $(#[doc = $meaning] $name,)+ }
+
+        impl ConditionReason {
+            /// Every reason.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The `reason` of the condition.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)+ }
+            }
+
+            /// What it means, as a sentence for a person.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    Accepted = "The specification is valid.";
+    ResolvedRefs = "Every reference was resolved.";
+    Programmed = "Every replica reports the digest of the current configuration.";
+    Ready = "Requests are served as specified.";
+    Pending = "The operator has not finished yet.";
+    Invalid = "The specification contradicts itself, as the message says.";
+    Unsupported = "The specification asks for something that this operator does not know; upgrade the operator.";
+    OmnibusScope = "A scope grants everything, so least privilege is impossible.";
+    InvalidScope = "A scope is not well-formed, not declared, or implies itself.";
+    InvalidRule = "An authorization rule can't be enforced.";
+    InvalidLimit = "A rate limit can't be enforced.";
+    InvalidEndpoint = "The endpoint's URL, hosts or origins can't be served.";
+    InvalidWorkload = "The workload asks for something that a sealed pod can't have.";
+    InvalidProvider = "The identity provider's description can't be enforced.";
+    EndpointConflict = "Another server has the same endpoint, and it is older.";
+    AudienceNotExclusive = "Another server accepts the same audience of the same issuer, so its tokens would work here.";
+    NotReferenceable = "The identity provider does not allow servers of this namespace.";
+    TargetNotFound = "A reference names an object or a rule that does not exist.";
+    NameConflict = "An object of the needed name exists and is not the operator's.";
+    Rejected = "The API server or the data plane refused what the operator wrote.";
+    DataPlaneUnreachable = "No replica of the data plane answers.";
+    ReplicasUnavailable = "Replicas are not ready.";
+    DiscoveryFailed = "The issuer's metadata or keys can't be fetched.";
+}
+
+impl std::fmt::Display for ConditionReason {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ConditionReason;
+
+    #[test]
+    fn every_reason_is_camel_case_and_has_a_sentence() {
+        for reason in ConditionReason::ALL {
+            assert!(reason.as_str().chars().all(|letter| letter.is_ascii_alphanumeric()), "{reason}");
+            assert!(reason.meaning().ends_with('.'), "{reason}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `spec.external`: an authorization server that exists already.
+
+use crate::{cel, duration::GoDuration};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tollward_policy::config::{Algorithm, TokenType};
+
+/// What a vendor's access tokens look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Preset {
+    /// As RFC 9068 has it, or close to it.
+    Generic,
+}
+
+/// An authorization server that exists already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExternalProvider {
+    /// The issuer, exactly as it stands in `iss` of its tokens. Its metadata are found by it. An address that is not public,
+    /// and plain http, need the consent of whoever installed Tollward.
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = cel::provider_url("external.issuer"))]
+    pub issuer: String,
+    /// Where its signing keys are. If not given, where its metadata says.
+    #[serde(rename = "jwksURL", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = cel::key_set_url("external.jwksURL"))]
+    pub jwks_url: Option<String>,
+    /// What its access tokens look like. `Generic`: as RFC 9068 has it, or close to it. The fields below override it.
+    #[serde(default = "generic")]
+    pub preset: Preset,
+    /// The signature algorithms that it may use. If not given, those of the preset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 9))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub algorithms: Vec<Algorithm>,
+    /// The values that `typ` in the header of its access tokens may have; `none` means that there may be no `typ`. If not
+    /// given, those of the preset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 3))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub token_types: Vec<TokenType>,
+    /// Which claims carry what. What is not given is as the preset has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<ClaimSelection>,
+    /// By how much clocks may differ, up to 60s.
+    #[serde(default = "default_leeway")]
+    #[x_kube(validation = cel::between("0s", "60s", "external.leeway must be at most 60s"))]
+    pub leeway: GoDuration,
+    /// The longest life of a token that is accepted, from its `iat` to its `exp`. If not given, any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = cel::between("1s", "8760h", "external.maxTokenLifetime must be from 1s to 8760h"))]
+    pub max_token_lifetime: Option<GoDuration>,
+    /// A certificate authority that signs the certificates of this provider, besides the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_config_map: Option<CaConfigMap>,
+}
+
+/// Which claims carry what. The first claim of a list that a token has counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimSelection {
+    /// Claims with the scopes, as a text with spaces or a list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 4), inner(length(min = 1, max = 128)))]
+    pub scopes: Vec<String>,
+    /// Claims with the OAuth client's id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 4), inner(length(min = 1, max = 128)))]
+    pub client: Vec<String>,
+    /// The claim with the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub subject: Option<String>,
+    /// Claims with the token's id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 4), inner(length(min = 1, max = 128)))]
+    pub token_id: Vec<String>,
+}
+
+/// A certificate authority in a `ConfigMap`. It must be in the namespace of each server that uses the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CaConfigMap {
+    /// Name of the ConfigMap, in the namespace of the server that uses the provider.
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"))]
+    #[x_kube(validation = cel::not_owned())]
+    pub name: String,
+    /// The key with the certificates in PEM.
+    #[serde(default = "ca_key")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = "^[-._a-zA-Z0-9]+$"))]
+    pub key: String,
+}
+
+fn generic() -> Preset {
+    Preset::Generic
+}
+
+fn default_leeway() -> GoDuration {
+    GoDuration::new("30s")
+}
+
+fn ca_key() -> String {
+    "ca.crt".to_owned()
+}

@@ -1,0 +1,68 @@
+//! `MCPServer`: one MCP server and the policy in front of it.
+
+mod audit;
+mod auth;
+mod endpoint;
+mod environment;
+mod pod_options;
+mod session;
+mod source;
+mod status;
+mod volume;
+mod workload;
+
+pub use audit::AuditSpec;
+pub use auth::{Audience, AuthMode, AuthRule, AuthSpec, ClientAllowList, DeclaredScope, ProviderReference};
+pub use endpoint::{EndpointSpec, TlsMode, TlsSpec};
+pub use environment::{EnvFromSource, EnvVar, EnvVarSource, KeySelector, NameReference};
+pub use pod_options::PodOptions;
+pub use session::SessionSpec;
+pub use source::{ServiceSource, Source, SourceType, Transport, TransportType};
+pub use status::{EndpointStatus, MCPServerStatus, ProviderStatus, ReplicaStatus};
+pub use volume::{ClaimVolume, ConfigMapVolume, EmptyDirVolume, KeyToPath, Medium, SecretVolume, Volume, VolumeMount};
+pub use workload::{Resources, Workload};
+
+use crate::cel;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+/// What an MCP server is, where it is reached, who may call what, and what is recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[kube(
+    group = "tollward.dev",
+    version = "v1alpha1",
+    kind = "MCPServer",
+    plural = "mcpservers",
+    singular = "mcpserver",
+    shortname = "mcps",
+    category = "tollward",
+    namespaced,
+    status = "MCPServerStatus",
+    derive = "PartialEq",
+    doc = "MCPServer is one Model Context Protocol server and the policy in front of it. Callers reach it only through Tollward, which checks their access token, rights and limits and records every call.",
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Auth", type_ = "string", json_path = ".spec.auth.mode"),
+    printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoints[0].url"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", priority = 1),
+    printcolumn(name = "Source", type_ = "string", json_path = ".spec.source.type", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = cel::rule("self.metadata.name.size() <= 52", "metadata.name must have at most 52 characters, so that the names of the objects made for the server fit"),
+    validation = cel::rule("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')", "metadata.name must start with a letter and have only lower-case letters, digits and -, so that a Service can be named after it"),
+    validation = cel::rule("!self.metadata.name.endsWith('-tollward') && !self.metadata.name.startsWith('tollward-')", "metadata.name must not start with tollward- or end with -tollward: such names belong to Tollward")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct MCPServerSpec {
+    /// The server itself: a container that Tollward runs, or an existing Service.
+    pub source: Source,
+    /// Where clients reach the server.
+    #[serde(default)]
+    pub endpoint: EndpointSpec,
+    /// Who may call, and what. Everything that no rule allows is denied.
+    pub auth: AuthSpec,
+    /// Sessions of protocol revisions before 2026-07-28.
+    #[serde(default)]
+    pub session: SessionSpec,
+    /// What is recorded of each call.
+    #[serde(default)]
+    pub audit: AuditSpec,
+}

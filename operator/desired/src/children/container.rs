@@ -1,0 +1,96 @@
+//! The data plane's container: a native sidecar, which starts before the server and stops after it.
+
+use super::pod;
+use crate::names::{CONFIG_FOLDER, CONFIG_KEY, SIDECAR_CONTAINER};
+use crate::validate::Validated;
+use k8s_openapi::api::core::v1::{
+    Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, ObjectFieldSelector, Probe,
+    SeccompProfile, SecurityContext,
+};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use tollward_api::owned::SIDECAR_UID;
+use tollward_api::ports;
+
+/// The container as a native sidecar.
+pub(super) fn sidecar(server: &Validated) -> Container {
+    let install = &server.install;
+    Container {
+        name: SIDECAR_CONTAINER.to_owned(),
+        image: Some(install.image.clone()),
+        image_pull_policy: Some(install.image_pull_policy.clone()),
+        args: Some(["run", "--config", &format!("{CONFIG_FOLDER}/{CONFIG_KEY}")].map(str::to_owned).into()),
+        env: Some(environment(server)),
+        ports: Some(vec![
+            port("public", ports::PUBLIC),
+            port("observe", ports::OBSERVE),
+            port("report", ports::REPORT),
+        ]),
+        restart_policy: Some("Always".to_owned()),
+        // Never readiness: that needs issuers and the server, which starts only after this probe.
+        startup_probe: Some(Probe { failure_threshold: Some(60), ..probe("/livez", 1) }),
+        liveness_probe: Some(probe("/livez", 10)),
+        readiness_probe: Some(probe("/readyz", 5)),
+        resources: Some(install.resources.clone()),
+        security_context: Some(security(SIDECAR_UID)),
+        volume_mounts: Some(pod::mounts(server).into_iter().map(|(_, mount)| mount).collect()),
+        ..Container::default()
+    }
+}
+
+/// The same as the only container of a relay's pod.
+pub(super) fn alone(container: Container) -> Container {
+    Container { restart_policy: None, ..container }
+}
+
+/// What the `restricted` profile asks for, and a read-only root file system.
+pub(super) fn security(user: i64) -> SecurityContext {
+    SecurityContext {
+        run_as_non_root: Some(true),
+        run_as_user: Some(user),
+        run_as_group: Some(user),
+        privileged: Some(false),
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
+        ..SecurityContext::default()
+    }
+}
+
+fn environment(server: &Validated) -> Vec<EnvVar> {
+    let field = |name: &str, path: &str| EnvVar {
+        name: name.to_owned(),
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector { field_path: path.to_owned(), api_version: None }),
+            ..EnvVarSource::default()
+        }),
+        value: None,
+    };
+    let value =
+        |name: &str, value: &str| EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None };
+    let mut variables = vec![field("POD_NAME", "metadata.name"), field("POD_UID", "metadata.uid")];
+    let namespace = server.identity.namespace();
+    let attributes = format!("k8s.namespace.name={namespace},k8s.pod.name=$(POD_NAME),k8s.pod.uid=$(POD_UID)");
+    if !server.install.environment.contains_key("OTEL_RESOURCE_ATTRIBUTES") {
+        variables.push(value("OTEL_RESOURCE_ATTRIBUTES", &attributes));
+    }
+    variables.extend(server.install.environment.iter().map(|(name, text)| value(name, text)));
+    variables
+}
+
+fn port(name: &str, number: u16) -> ContainerPort {
+    ContainerPort { name: Some(name.to_owned()), container_port: i32::from(number), ..ContainerPort::default() }
+}
+
+fn probe(path: &str, period: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: IntOrString::Int(i32::from(ports::OBSERVE)),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period),
+        timeout_seconds: Some(2),
+        ..Probe::default()
+    }
+}

@@ -1,0 +1,118 @@
+//! Which keys a server needs. Only described: whoever holds the root keys makes the bytes.
+
+use super::{component, owner};
+use crate::configuration::FIRST_SESSION_KEY;
+use crate::names::{labels, service_hosts, session_key_file};
+use crate::validate::{TlsPlan, Validated};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use std::collections::BTreeMap;
+use tollward_api::owned::child_name;
+
+/// A Secret to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeysSecret {
+    /// Name.
+    pub name: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// The server that it goes with.
+    pub owner: OwnerReference,
+    /// What it must hold.
+    pub entries: Vec<KeyEntry>,
+}
+
+/// Something that a Secret must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyEntry {
+    /// 32 bytes for sealing session ids, derived for this server alone.
+    Session {
+        /// Key of the Secret.
+        file: String,
+        /// Id within the configuration.
+        id: u8,
+    },
+    /// A certificate from the installation's authority, with its private key, both in PEM.
+    Certificate {
+        /// Key of the Secret with the chain, leaf first.
+        certificate: String,
+        /// Key of the Secret with the private key.
+        private_key: String,
+        /// DNS names and addresses that it must cover.
+        names: Vec<String>,
+    },
+    /// The authority in PEM that signs the operator's client certificate.
+    ClientAuthority {
+        /// Key of the Secret.
+        file: String,
+    },
+}
+
+pub(super) fn secret(server: &Validated) -> KeysSecret {
+    let identity = &server.identity;
+    let mut entries = vec![KeyEntry::Session { file: session_key_file(FIRST_SESSION_KEY), id: FIRST_SESSION_KEY }];
+    match server.endpoint.tls() {
+        TlsPlan::Issued => entries.push(certificate("tls", serving_names(server))),
+        TlsPlan::Secret(_) | TlsPlan::Off => {}
+    }
+    entries.push(certificate("report", report_names(server)));
+    entries.push(KeyEntry::ClientAuthority { file: "report-ca.crt".into() });
+    KeysSecret {
+        name: child_name(identity.name()),
+        namespace: identity.namespace().to_owned(),
+        labels: labels(identity, component(server)),
+        owner: owner(server),
+        entries,
+    }
+}
+
+fn certificate(file: &str, names: Vec<String>) -> KeyEntry {
+    KeyEntry::Certificate { certificate: format!("{file}.crt"), private_key: format!("{file}.key"), names }
+}
+
+/// Every host under which clients may connect, without ports.
+fn serving_names(server: &Validated) -> Vec<String> {
+    let endpoint = &server.endpoint;
+    let mut names: Vec<String> = Vec::new();
+    let all = [endpoint.url.authority()].into_iter();
+    for host in all.chain(endpoint.service_hosts.iter().chain(&endpoint.hosts).map(String::as_str)) {
+        let name = without_port(host);
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+/// The operator connects to pods by address, and expects this name.
+fn report_names(server: &Validated) -> Vec<String> {
+    let identity = &server.identity;
+    service_hosts(identity.namespace(), identity.name(), &server.install.cluster_domain).into_iter().take(1).collect()
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            name.trim_start_matches('[').trim_end_matches(']')
+        }
+        Some(_) | None => host.trim_start_matches('[').trim_end_matches(']'),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_port;
+
+    #[test]
+    fn a_certificate_names_hosts_without_ports_and_brackets() {
+        for (host, name) in [
+            ("a.example", "a.example"),
+            ("a.example:8443", "a.example"),
+            ("[2001:db8::1]:8443", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+        ] {
+            assert_eq!(without_port(host), name);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! From resources to what should exist because of them: pure, without client, clock or randomness.
+//!
+//! The pipeline is `Inputs -> validate -> Validated -> desired -> Desired`. A stage's output has private fields and is the
+//! only input of the next, so that nothing is made of a specification that was not judged as a whole. `tollward dev` and
+//! `tollward render` take the same way and stop at the configuration.
+//!
+//! - [`manifests`]: files into resources, strictly.
+//! - [`inputs`], [`install`]: what a server's desired state depends on.
+//! - [`validate()`]: every reason why not, as [`Finding`]s that become conditions.
+//! - [`configuration`]: the `SidecarConfig`, its bytes and digest.
+//! - [`desired`]: the Kubernetes objects.
+
+pub mod children;
+pub mod configuration;
+pub mod finding;
+pub mod inputs;
+pub mod install;
+pub mod local;
+pub mod manifests;
+pub mod names;
+pub mod validate;
+
+pub use children::{Children, Desired, KeyEntry, KeysSecret, desired};
+pub use configuration::{Configuration, Place, compile_config, configuration};
+pub use finding::{Finding, Subject};
+pub use inputs::{Inputs, Sibling};
+pub use install::InstallSettings;
+pub use local::{LocalPlace, serve_at};
+pub use validate::{Validated, validate};

@@ -1,0 +1,67 @@
+//! Names, paths and labels of what is made for a server.
+
+use crate::validate::Identity;
+use std::collections::BTreeMap;
+use tollward_api::owned::child_name;
+
+/// Name of the data plane's container.
+pub const SIDECAR_CONTAINER: &str = "tollward";
+/// Name of the server's container.
+pub const SERVER_CONTAINER: &str = "server";
+/// Key of the configuration in its ConfigMap: one per schema version, so that pods of two versions live side by side.
+pub const CONFIG_KEY: &str = "config-v1.json";
+/// Folder of the configuration in the data plane's container.
+pub const CONFIG_FOLDER: &str = "/etc/tollward/config";
+/// Folder of the keys in the data plane's container.
+pub const KEYS_FOLDER: &str = "/etc/tollward/keys";
+/// Folder of a certificate from a user's Secret.
+pub const CERTIFICATE_FOLDER: &str = "/etc/tollward/certificate";
+/// Folder with one folder for each provider's certificate authority.
+pub const AUTHORITIES_FOLDER: &str = "/etc/tollward/authorities";
+/// Annotation of pods with the digest of what only a new process takes up.
+pub const PROCESS_DIGEST: &str = "tollward.dev/process-digest";
+/// Annotation of the ConfigMap with the digest of the configuration.
+pub const POLICY_DIGEST: &str = "tollward.dev/policy-digest";
+/// Label with the unique id of the server that an object is made for.
+pub const SERVER_UID: &str = "tollward.dev/server-uid";
+
+/// File of a session key.
+pub fn session_key_file(id: u8) -> String {
+    format!("session-{id}.key")
+}
+
+/// Labels that never change for a server, so that selectors can be made of them. The unique id keeps pods that a user
+/// labelled alike out of the Service.
+pub fn selector(identity: &Identity) -> BTreeMap<String, String> {
+    [
+        ("app.kubernetes.io/name", "mcpserver"),
+        ("app.kubernetes.io/instance", identity.name()),
+        (SERVER_UID, identity.uid()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// Labels of everything that is made for a server.
+pub fn labels(identity: &Identity, component: &str) -> BTreeMap<String, String> {
+    let mut labels = selector(identity);
+    for (key, value) in [
+        ("app.kubernetes.io/component", component),
+        ("app.kubernetes.io/part-of", "tollward"),
+        ("app.kubernetes.io/managed-by", "tollward-operator"),
+    ] {
+        labels.insert(key.to_owned(), value.to_owned());
+    }
+    labels
+}
+
+/// Host names of the Service that is made for a server, the one for its URL first.
+pub fn service_hosts(namespace: &str, server: &str, cluster_domain: &str) -> Vec<String> {
+    let name = child_name(server);
+    vec![
+        format!("{name}.{namespace}.svc"),
+        format!("{name}.{namespace}.svc.{cluster_domain}"),
+        format!("{name}.{namespace}"),
+        name,
+    ]
+}

@@ -1,0 +1,131 @@
+//! Judges a server with everything that it refers to. Nothing is trusted because the API server let it through: the
+//! definitions in a cluster may be older than this code.
+
+mod audit;
+mod auth;
+mod endpoint;
+mod identity;
+mod limits;
+mod operations;
+mod providers;
+mod rules;
+mod scopes;
+mod siblings;
+mod workload;
+
+pub use endpoint::{EndpointPlan, TlsPlan};
+pub use identity::Identity;
+pub use providers::ProviderPlan;
+
+pub(crate) use endpoint::endpoint_url;
+pub(crate) use providers::provider_key;
+
+use crate::finding::{Finding, Findings};
+use crate::inputs::Inputs;
+use crate::install::InstallSettings;
+use tollward_api::mcpserver::{ServiceSource, Workload};
+use tollward_policy::config::{AuditConfig, AuthConfig};
+use tollward_policy::limits::RateLimitConfig;
+use tollward_policy::rules::RuleConfig;
+use tollward_policy::scope::{ScopeConfig, ScopeName};
+
+/// What is behind the endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shape {
+    /// A container beside the sidecar.
+    Workload(Box<Workload>),
+    /// A Service behind a relay.
+    Service(ServiceSource),
+}
+
+/// A server that makes sense as a whole. There is no way to one but [`validate`].
+#[derive(Debug, Clone)]
+pub struct Validated {
+    pub(crate) identity: Identity,
+    pub(crate) generation: i64,
+    pub(crate) shape: Shape,
+    pub(crate) endpoint: EndpointPlan,
+    pub(crate) auth: AuthConfig,
+    pub(crate) providers: Vec<ProviderPlan>,
+    pub(crate) scopes: Vec<ScopeConfig>,
+    pub(crate) initial_scopes: Vec<ScopeName>,
+    pub(crate) rules: Vec<RuleConfig>,
+    pub(crate) rate_limits: Vec<RateLimitConfig>,
+    pub(crate) session_seconds: u32,
+    pub(crate) audit: AuditConfig,
+    pub(crate) install: InstallSettings,
+}
+
+impl Validated {
+    /// Which server.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Where it is reached.
+    pub fn endpoint(&self) -> &EndpointPlan {
+        &self.endpoint
+    }
+
+    /// The audience that tokens must have, if it asks for tokens.
+    pub fn audience(&self) -> Option<&str> {
+        match &self.auth {
+            AuthConfig::None {} => None,
+            AuthConfig::OAuth { providers: _, audiences, allowed_clients: _, auth_server_metadata: _ } => {
+                audiences.first().map(String::as_str)
+            }
+        }
+    }
+
+    /// The providers whose tokens it accepts.
+    pub fn providers(&self) -> &[ProviderPlan] {
+        &self.providers
+    }
+
+    /// What is behind the endpoint.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+}
+
+/// Judges a server. All findings are reported, not the first.
+pub fn validate(inputs: &Inputs) -> Result<Validated, Vec<Finding>> {
+    let mut findings = Findings::default();
+    let validated = judge(inputs, &mut findings);
+    match validated {
+        Some(validated) if findings.is_empty() => Ok(validated),
+        Some(_) | None => Err(findings.into_vec()),
+    }
+}
+
+fn judge(inputs: &Inputs, findings: &mut Findings) -> Option<Validated> {
+    let spec = &inputs.server.spec;
+    let identity = identity::judge(&inputs.server, findings)?;
+    siblings::judge(inputs, findings);
+    let shape = workload::judge(&spec.source, findings);
+    let endpoint = endpoint::judge(inputs, &identity, findings);
+    let providers = providers::judge(inputs, &identity, findings);
+    let scopes = scopes::judge(&spec.auth, findings);
+    let rules = rules::judge(&spec.auth, scopes.as_ref(), findings);
+    let rate_limits = limits::judge(inputs, &identity, findings);
+    let session_seconds = audit::session_seconds(&spec.session, findings);
+    let audit = audit::judge(&spec.audit, &inputs.install, findings);
+    let endpoint = endpoint?;
+    let auth = auth::judge(&spec.auth, &endpoint, &identity, findings)?;
+    let scopes = scopes?;
+    Some(Validated {
+        identity,
+        generation: inputs.generation,
+        shape: shape?,
+        endpoint,
+        auth,
+        providers,
+        scopes: scopes.declared,
+        initial_scopes: scopes.initial,
+        rules: rules?,
+        rate_limits,
+        session_seconds: session_seconds?,
+        audit,
+        install: inputs.install.clone(),
+    })
+}

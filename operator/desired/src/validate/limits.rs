@@ -1,0 +1,137 @@
+//! How often: the policies that name the server, in the order of their names.
+
+use super::{Identity, operations};
+use crate::finding::{Findings, Subject};
+use crate::inputs::Inputs;
+use kube::ResourceExt as _;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use tollward_api::RateLimitPolicy;
+use tollward_api::condition::{ConditionReason, ConditionType};
+use tollward_api::mcpserver::AuthSpec;
+use tollward_api::ratelimitpolicy::{LimitRate, RateLimit, TargetKind, TargetReference, Tiers};
+use tollward_policy::limits::{LimitConfig, LimitSet, RateConfig, RateLimitConfig, TierSelection};
+use tollward_policy::rules::MatchConfig;
+
+/// The longest window, in seconds.
+const LONGEST_WINDOW: u32 = 744 * 3600;
+
+/// What is wrong with a policy at this server.
+struct Refusal(ConditionType, ConditionReason, String);
+
+pub(super) fn judge(inputs: &Inputs, identity: &Identity, findings: &mut Findings) -> Vec<RateLimitConfig> {
+    let mut policies: Vec<_> = inputs.policies.iter().filter(|policy| is_of(policy, identity)).collect();
+    policies.sort_by_key(|policy| policy.name_any());
+    let mut configs = Vec::new();
+    for policy in policies {
+        for target in policy.spec.target_refs.iter().filter(|target| names(target, identity)) {
+            match compile(policy, target, &inputs.server.spec.auth) {
+                Ok(config) => configs.push(config),
+                Err(refusal) => report(&policy.name_any(), refusal, findings),
+            }
+        }
+    }
+    if let Err(error) = LimitSet::compile(&configs) {
+        findings.server(ConditionReason::InvalidLimit, format!("the rate limit policies of this server: {error}"));
+    }
+    configs
+}
+
+fn is_of(policy: &RateLimitPolicy, identity: &Identity) -> bool {
+    policy.namespace().unwrap_or_else(|| "default".into()) == identity.namespace()
+}
+
+fn names(target: &TargetReference, identity: &Identity) -> bool {
+    match target.kind {
+        TargetKind::MCPServer => target.group == tollward_api::GROUP && target.name == identity.name(),
+    }
+}
+
+/// A policy that can't be enforced holds its server back: dropping it would loosen a limit that somebody relies on.
+fn report(policy: &str, Refusal(condition, reason, message): Refusal, findings: &mut Findings) {
+    findings.push(Subject::Policy(policy.to_owned()), condition, reason, message);
+    findings
+        .server(ConditionReason::InvalidLimit, format!("RateLimitPolicy `{policy}` can't be enforced; see its status"));
+}
+
+fn compile(policy: &RateLimitPolicy, target: &TargetReference, auth: &AuthSpec) -> Result<RateLimitConfig, Refusal> {
+    let name = policy.name_any();
+    let section = target.section_name.as_deref().map(|section| section_match(section, auth)).transpose()?;
+    let limits =
+        policy.spec.limits.iter().map(|limit| compile_limit(limit, section.as_ref())).collect::<Result<_, _>>()?;
+    let config = RateLimitConfig {
+        // A policy may name two sections of one server: their counts are apart, and so are their names.
+        policy: target.section_name.as_ref().map_or(name.clone(), |section| format!("{name}#{section}")),
+        tiers: tiers(&policy.spec.tiers)?,
+        limits,
+    };
+    LimitSet::compile(std::slice::from_ref(&config)).map_err(|error| invalid(error.to_string()))?;
+    Ok(config)
+}
+
+fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal(ConditionType::Accepted, ConditionReason::InvalidLimit, message.into())
+}
+
+fn section_match(section: &str, auth: &AuthSpec) -> Result<MatchConfig, Refusal> {
+    let rule = auth.rules.iter().find(|rule| rule.name == section).ok_or_else(|| {
+        let message = format!("spec.targetRefs: the server has no rule `{section}`");
+        Refusal(ConditionType::ResolvedRefs, ConditionReason::TargetNotFound, message)
+    })?;
+    operations::compile(&rule.matches).map_err(|error| invalid(format!("rule `{section}`: {error}")))
+}
+
+fn compile_limit(limit: &RateLimit, section: Option<&MatchConfig>) -> Result<LimitConfig, Refusal> {
+    let RateLimit { name, matches, per, rates } = limit;
+    let place = format!("spec.limits[{name}]");
+    let matches = match (matches, section) {
+        (None, None) => operations::everything(),
+        (None, Some(section)) => section.clone(),
+        (Some(matches), None) => {
+            let matches = operations::compile(matches).map_err(|error| invalid(format!("{place}.match: {error}")))?;
+            if matches.is_empty() {
+                return Err(invalid(format!("{place}.match must name methods, tools, resources or prompts")));
+            }
+            matches
+        }
+        (Some(_), Some(_)) => {
+            return Err(invalid(format!(
+                "{place}.match must not be set, since the target's sectionName says what is limited"
+            )));
+        }
+    };
+    let mut tiers = BTreeMap::new();
+    for rate in rates {
+        let compiled =
+            compile_rate(rate).map_err(|message| invalid(format!("{place}.rates[{}]: {message}", rate.tier)))?;
+        if tiers.insert(rate.tier.clone(), compiled).is_some() {
+            return Err(invalid(format!("{place}.rates names tier `{}` twice", rate.tier)));
+        }
+    }
+    Ok(LimitConfig { name: name.clone(), matches, per: per.clone(), tiers })
+}
+
+fn compile_rate(rate: &LimitRate) -> Result<RateConfig, String> {
+    let positive = |number: i32, field: &str| {
+        let number = u32::try_from(number).ok().and_then(NonZeroU32::new);
+        number.ok_or_else(|| format!("{field} must be at least 1"))
+    };
+    let seconds = rate.window.seconds().map_err(|error| error.to_string())?;
+    let window = NonZeroU32::new(seconds).filter(|seconds| seconds.get() <= LONGEST_WINDOW);
+    Ok(RateConfig {
+        requests: positive(rate.requests, "requests")?,
+        window_seconds: window.ok_or("window must be from 1s to 744h")?,
+        burst: rate.burst.map(|burst| positive(burst, "burst")).transpose()?,
+    })
+}
+
+fn tiers(tiers: &Tiers) -> Result<TierSelection, Refusal> {
+    let Tiers { claim, clients, default } = tiers;
+    let mut by_tier = BTreeMap::new();
+    for entry in clients {
+        if by_tier.insert(entry.tier.clone(), entry.ids.clone()).is_some() {
+            return Err(invalid(format!("spec.tiers.clients names tier `{}` twice", entry.tier)));
+        }
+    }
+    Ok(TierSelection { claim: claim.clone(), clients: by_tier, default: default.clone() })
+}

@@ -1,0 +1,33 @@
+//! What two servers can't both have: an endpoint, and the tokens of one audience. The older one keeps it, so that nobody
+//! takes a running server down by declaring another.
+
+use crate::finding::Findings;
+use crate::inputs::{Inputs, Sibling};
+use tollward_api::condition::ConditionReason;
+
+pub(super) fn judge(inputs: &Inputs, findings: &mut Findings) {
+    let this = Sibling::of(&inputs.server, &inputs.providers, &inputs.install);
+    let older = |other: &&Sibling| other.name != this.name && other.precedes(&this);
+    for other in inputs.siblings.iter().filter(older) {
+        if other.endpoint == this.endpoint {
+            findings.server(
+                ConditionReason::EndpointConflict,
+                format!("spec.endpoint.url: `{}` is that of MCPServer `{}`, which is older", this.endpoint, other.name),
+            );
+        } else if let Some(issuer) = shared_issuer(&this, other) {
+            findings.server(
+                ConditionReason::AudienceNotExclusive,
+                format!(
+                    "spec.auth.audience: MCPServer `{}` accepts the same audience of `{issuer}`, so tokens for one would work \
+                     at the other; give each an audience of its own",
+                    other.name
+                ),
+            );
+        }
+    }
+}
+
+fn shared_issuer<'a>(this: &'a Sibling, other: &'a Sibling) -> Option<&'a String> {
+    let same = this.audience.is_some() && this.audience == other.audience;
+    this.issuers.intersection(&other.issuers).next().filter(|_| same)
+}

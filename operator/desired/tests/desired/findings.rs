@@ -1,0 +1,161 @@
+//! What is refused, although an API server with older definitions let it through.
+
+use crate::fixture::{catalog, change, refused, relay, with};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Value, json};
+use tollward_api::condition::{ConditionReason as Reason, ConditionType};
+use tollward_desired::{Inputs, Sibling, validate};
+
+fn table(rows: Vec<(&str, Value, Reason, &str)>) {
+    for (path, value, reason, expected) in rows {
+        refused(&with(path, value), reason, expected);
+    }
+}
+
+#[test]
+fn a_workload_that_reaches_for_the_sidecar_is_refused() {
+    let place = "/spec/source/workload";
+    let key = json!({"name": "catalog-tollward", "key": "session-0.key"});
+    for (field, value, expected) in [
+        ("transport", json!({"port": 64431}), "Tollward's own"),
+        ("transport", json!({"port": 0}), "not a port"),
+        ("transport", json!({"port": 3000, "path": "mcp"}), "must start with /"),
+        ("runAsUser", json!(64420), "not a user id"),
+        ("runAsUser", json!(0), "not a user id"),
+        ("image", json!("--privileged"), "not an image"),
+        ("replicas", json!(1000), "0 to 100"),
+        ("env", json!([{"name": "HOST", "value": "0.0.0.0"}]), "HOST is set by Tollward"),
+        ("env", json!([{"name": "A", "value": "x"}, {"name": "A", "value": "y"}]), "A is set twice"),
+        ("env", json!([{"name": "A"}]), "one value or one reference"),
+        ("env", json!([{"name": "A", "valueFrom": {"secretKeyRef": key}}]), "`catalog-tollward` belongs"),
+        ("envFrom", json!([{"secretRef": {"name": "catalog-tollward"}}]), "`catalog-tollward` belongs"),
+        ("volumes", json!([{"name": "tollward-keys", "emptyDir": {}}]), "`tollward-keys` belongs"),
+        ("volumes", json!([{"name": "x", "secret": {"secretName": "other-tollward"}}]), "`other-tollward` belongs"),
+        ("volumes", json!([{"name": "x"}]), "one of configMap"),
+        ("volumeMounts", json!([{"name": "tollward-keys", "mountPath": "/keys"}]), "`tollward-keys` belongs"),
+        ("volumeMounts", json!([{"name": "x", "mountPath": "/x"}]), "not declared"),
+        ("podOptions", json!({"labels": {"tollward.dev/server-uid": "other"}}), "is set by Tollward"),
+        ("podOptions", json!({"imagePullSecrets": [{"name": "x-tollward"}]}), "`x-tollward` belongs"),
+    ] {
+        refused(&with(&format!("{place}/{field}"), value), Reason::InvalidWorkload, expected);
+    }
+    refused(&with("/spec/source/type", json!("Service")), Reason::InvalidWorkload, "and nothing else");
+    let mut own = relay();
+    own.server = change(&own.server, "/spec/source/service/name", json!("catalog-tollward"));
+    refused(&own, Reason::InvalidWorkload, "belongs to Tollward");
+}
+
+#[test]
+fn an_endpoint_that_can_not_be_served_is_refused() {
+    let reason = Reason::InvalidEndpoint;
+    table(vec![
+        ("/spec/endpoint/url", json!("https://mcp.example.com:443/mcp"), reason, "normal form"),
+        ("/spec/endpoint/url", json!("https://mcp.example.com/mcp/"), reason, "trailing slash"),
+        ("/spec/endpoint/url", json!("http://mcp.example.com/mcp"), reason, "must use https"),
+        ("/spec/endpoint/hosts", json!(["a/b"]), reason, "`a/b` is not host"),
+        ("/spec/endpoint/hosts", json!(["A.example"]), reason, "`A.example`"),
+        ("/spec/endpoint/allowedOrigins", json!(["*"]), reason, "no wildcard"),
+        ("/spec/endpoint/allowedOrigins", json!(["null"]), reason, "`null`"),
+        ("/spec/endpoint/tls", json!({"mode": "Secret"}), reason, "secretName must be set"),
+        ("/spec/endpoint/tls", json!({"mode": "Secret", "secretName": "x-tollward"}), reason, "belongs to Tollward"),
+    ]);
+}
+
+#[test]
+fn authorization_that_would_be_looser_than_it_reads_is_refused() {
+    table(vec![
+        ("/spec/auth/identityProviders", json!([]), Reason::Invalid, "at least one"),
+        ("/spec/auth/clients", json!({"allow": []}), Reason::Invalid, "name at least one client"),
+        ("/spec/auth/audience", json!({"value": ""}), Reason::Invalid, "must not be empty"),
+        ("/spec/auth/mode", json!("None"), Reason::Invalid, "checks no tokens"),
+        ("/spec/auth/rules/0/match", json!({}), Reason::InvalidRule, "nothing in particular"),
+        ("/spec/auth/rules/0/match", json!({"tools": [""]}), Reason::InvalidRule, "must not be empty"),
+        ("/spec/auth/rules/0/action", json!("Deny"), Reason::InvalidRule, "can't require scopes"),
+        ("/spec/auth/rules/0/name", json!("cart"), Reason::InvalidRule, "declared twice"),
+        (
+            "/spec/auth/rules/0/scopes",
+            json!(["mcp:other"]),
+            Reason::InvalidRule,
+            "`mcp:other` is used but not declared",
+        ),
+        ("/spec/session", json!({"maxAge": "1s"}), Reason::Invalid, "from 1m to 720h"),
+        ("/spec/session", json!({"maxAge": "soon"}), Reason::Invalid, "is no duration"),
+        ("/spec/audit", json!({"redact": ["email"]}), Reason::Invalid, "not a JSON pointer"),
+    ]);
+}
+
+#[test]
+fn scopes_that_grant_everything_are_refused_under_any_name() {
+    let scope = |name: &str, implies: &[&str]| json!({"name": name, "description": "d", "implies": implies});
+    let base = ["mcp:catalog-read", "mcp:cart-write", "mcp:checkout"];
+    let mut scopes: Vec<_> = base.iter().map(|name| scope(name, &[])).collect();
+    scopes.push(scope("mcp:boss", &base));
+    table(vec![
+        ("/spec/auth/scopes/2/name", json!("mcp:*"), Reason::OmnibusScope, "`mcp:*` is a wildcard"),
+        ("/spec/auth/scopes/2/name", json!("mcp:ADMIN"), Reason::OmnibusScope, "`mcp:ADMIN` is an omnibus name"),
+        ("/spec/auth/scopes/2/name", json!("a b"), Reason::InvalidScope, "RFC 6749"),
+        ("/spec/auth/scopes/1/implies", json!(["mcp:all"]), Reason::OmnibusScope, "`mcp:all`"),
+        ("/spec/auth/scopes/0/implies", json!(["mcp:cart-write"]), Reason::InvalidScope, "implies itself"),
+        ("/spec/auth/initialScopes", json!(["mcp:pay"]), Reason::InvalidScope, "`mcp:pay`"),
+        ("/spec/auth/scopes", json!(scopes), Reason::OmnibusScope, "`mcp:boss` implies every other scope"),
+    ]);
+}
+
+#[test]
+fn a_name_that_no_service_can_have_is_refused() {
+    for name in ["A", "a.b", "1a", "a-", "x-tollward", "tollward-x", &"a".repeat(53)] {
+        refused(&with("/metadata/name", json!(name)), Reason::Invalid, "metadata.name");
+    }
+}
+
+fn sibling(name: &str, age: &str) -> Sibling {
+    let mut inputs = catalog();
+    inputs.server.metadata.name = Some(name.into());
+    inputs.server.metadata.creation_timestamp = Some(time(age));
+    Sibling::of(&inputs.server, &inputs.providers, &inputs.install)
+}
+
+fn time(age: &str) -> Time {
+    serde_json::from_value(json!(age)).unwrap()
+}
+
+fn young(siblings: Vec<Sibling>) -> Inputs {
+    let mut inputs = with("/spec/auth/audience", json!({"value": "api://shop"}));
+    inputs.server.metadata.creation_timestamp = Some(time("2026-06-01T00:00:00Z"));
+    inputs.siblings = siblings;
+    inputs
+}
+
+#[test]
+fn the_older_of_two_servers_keeps_endpoint_and_audience() {
+    let endpoint = "https://catalog-tollward.shop.svc/mcp".to_owned();
+    let old = Sibling { endpoint, ..sibling("old", "2026-01-01T00:00:00Z") };
+    refused(&young(vec![old.clone()]), Reason::EndpointConflict, "`shop/old`, which is older");
+    let newer = Sibling { created: Some(time("2026-07-01T00:00:00Z")), ..old };
+    assert!(validate(&young(vec![newer])).is_ok());
+
+    let audience = Some("api://shop".to_owned());
+    let old = Sibling { audience: audience.clone(), ..sibling("old", "2026-01-01T00:00:00Z") };
+    refused(&young(vec![old.clone()]), Reason::AudienceNotExclusive, "`https://idp.example.com`");
+    let elsewhere = Sibling { issuers: ["https://other.example".to_owned()].into(), ..old };
+    let open = Sibling { audience: None, ..sibling("old", "2026-01-01T00:00:00Z") };
+    assert!(validate(&young(vec![elsewhere, open])).is_ok());
+}
+
+#[test]
+fn a_server_is_not_its_own_sibling() {
+    let inputs = catalog();
+    let own = Sibling::of(&inputs.server, &inputs.providers, &inputs.install);
+    assert!(validate(&Inputs { siblings: vec![own], ..inputs }).is_ok());
+}
+
+#[test]
+fn all_findings_are_reported_with_their_conditions() {
+    let mut inputs = with("/spec/session", json!({"maxAge": "1s"}));
+    inputs.server = change(&inputs.server, "/spec/auth/scopes/2/name", json!("mcp:*"));
+    inputs.providers.clear();
+    let findings = validate(&inputs).unwrap_err();
+    let conditions: std::collections::BTreeSet<_> = findings.iter().map(|finding| finding.condition).collect();
+    assert!(findings.len() >= 3, "{findings:?}");
+    assert_eq!(conditions, [ConditionType::Accepted, ConditionType::ResolvedRefs].into());
+}

@@ -1,0 +1,93 @@
+//! Rate limit policies as the data plane gets them.
+
+use crate::fixture::{build, catalog, change, refused};
+use serde_json::{Value, json};
+use tollward_api::condition::{ConditionReason as Reason, ConditionType};
+use tollward_desired::{Inputs, Subject, validate};
+
+fn policy(path: &str, value: Value) -> Inputs {
+    let mut inputs = catalog();
+    inputs.policies[0] = change(&inputs.policies[0], path, value);
+    inputs
+}
+
+fn limits(inputs: &Inputs) -> Value {
+    serde_json::to_value(&build(inputs).configuration.config().routes[0].rate_limits).unwrap()
+}
+
+#[test]
+fn a_policy_of_another_server_or_namespace_does_not_apply() {
+    let other = policy("/spec/targetRefs/0/name", json!("other"));
+    let mut foreign = catalog();
+    foreign.policies[0].metadata.namespace = Some("bank".into());
+    let grouped = policy("/spec/targetRefs/0/group", json!("example.com"));
+    for inputs in [other, foreign, grouped] {
+        assert_eq!(limits(&inputs), json!([]));
+    }
+}
+
+#[test]
+fn a_section_limits_what_the_rule_of_that_name_matches() {
+    let mut inputs = policy(
+        "/spec/targetRefs",
+        json!([{"name": "catalog", "sectionName": "cart"}, {"name": "catalog", "sectionName": "read"}]),
+    );
+    inputs.policies[0] = change(
+        &inputs.policies[0],
+        "/spec/limits",
+        json!([
+            {"name": "calls", "rates": [{"tier": "basic", "requests": 60, "window": "1m"}]}
+        ]),
+    );
+    let limits = limits(&inputs);
+    assert_eq!((&limits[0]["policy"], &limits[1]["policy"]), (&json!("catalog#cart"), &json!("catalog#read")));
+    assert_eq!(limits[0]["limits"][0]["match"], json!({"tools": ["add_to_cart"]}));
+    assert_eq!(limits[1]["limits"][0]["match"]["prompts"], json!(["recommend"]));
+    assert_eq!(limits[0]["limits"][0]["tiers"]["basic"], json!({"requests": 60, "windowSeconds": 60}));
+}
+
+#[test]
+fn a_policy_that_can_not_be_enforced_holds_its_server_back_and_is_named() {
+    for (path, value, expected) in [
+        ("/spec/tiers/default", json!("silver"), "no rate for tier `silver`"),
+        (
+            "/spec/tiers/clients",
+            json!([{"tier": "basic", "ids": ["a"]}, {"tier": "production", "ids": ["a"]}]),
+            "two tiers",
+        ),
+        ("/spec/tiers/clients", json!([{"tier": "basic", "ids": ["a"]}, {"tier": "basic", "ids": ["b"]}]), "twice"),
+        ("/spec/limits/0/rates/0/requests", json!(0), "requests must be at least 1"),
+        ("/spec/limits/0/rates/0/requests", json!(-1), "requests must be at least 1"),
+        ("/spec/limits/0/rates/0/window", json!("0s"), "window must be from 1s"),
+        ("/spec/limits/0/rates/0/window", json!("10"), "is no duration"),
+        ("/spec/limits/1/rates/0/burst", json!(6), "burst 6 must be less than 6"),
+        ("/spec/limits/1/rates/1/tier", json!("basic"), "names tier `basic` twice"),
+        ("/spec/limits/1/match", json!({}), "must name methods"),
+        ("/spec/limits/1/name", json!("calls"), "declared twice"),
+    ] {
+        let inputs = policy(path, value);
+        refused(&inputs, Reason::InvalidLimit, expected);
+        refused(&inputs, Reason::InvalidLimit, "RateLimitPolicy `catalog` can't be enforced");
+        let findings = validate(&inputs).unwrap_err();
+        assert!(findings.iter().any(|finding| finding.subject == Subject::Policy("catalog".into())), "{path}");
+    }
+}
+
+#[test]
+fn a_section_that_does_not_exist_is_not_resolved() {
+    let inputs = policy("/spec/targetRefs/0/sectionName", json!("chart"));
+    refused(&inputs, Reason::TargetNotFound, "no rule `chart`");
+    let findings = validate(&inputs).unwrap_err();
+    assert!(findings.iter().any(|finding| finding.condition == ConditionType::ResolvedRefs));
+    let both = policy("/spec/targetRefs/0/sectionName", json!("cart"));
+    refused(&both, Reason::InvalidLimit, "sectionName says what is limited");
+}
+
+#[test]
+fn the_order_of_policies_does_not_change_the_configuration() {
+    let mut inputs = catalog();
+    inputs.policies.push(change(&inputs.policies[0], "/metadata/name", json!("another")));
+    let forward = build(&inputs);
+    inputs.policies.reverse();
+    assert_eq!(forward.configuration.text(), build(&inputs).configuration.text());
+}

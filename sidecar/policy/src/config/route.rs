@@ -1,0 +1,160 @@
+//! One MCP server: its address, its callers, their rights and limits, and what is recorded.
+
+use crate::limits::RateLimitConfig;
+use crate::rules::RuleConfig;
+use crate::scope::{ScopeConfig, ScopeName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Which `MCPServer` object this is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServerRef {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Unique id, which sessions are bound to.
+    pub uid: String,
+}
+
+/// Where the server is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EndpointConfig {
+    /// The public URL, which is also the resource identifier of RFC 8707: non-empty path, no trailing slash,
+    /// lower-case host.
+    pub url: String,
+    /// Further authorities (`host` or `host:port`) under which clients may connect, for instance the Service's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// Origins of browser pages that may connect, besides the URL's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_origins: Vec<String>,
+    /// A name for people, shown in the protected resource metadata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+}
+
+/// The MCP server behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpstreamConfig {
+    /// Its endpoint: `http://127.0.0.1:PORT/PATH` in a sidecar.
+    pub url: String,
+    /// Seconds to connect.
+    #[schemars(range(min = 1, max = 60))]
+    pub connect_timeout_seconds: u32,
+    /// Seconds until the head of the answer.
+    #[schemars(range(min = 1, max = 3600))]
+    pub response_timeout_seconds: u32,
+    /// Seconds that an answer may pause. There is no bound on the whole of a stream.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub idle_timeout_seconds: u32,
+}
+
+/// Whether `/.well-known/oauth-authorization-server` answers for clients of 2025-03-26.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AuthServerMetadata {
+    /// The provider's own document, verbatim, if the host has one endpoint with one provider.
+    Compat,
+    /// Never.
+    Off,
+}
+
+/// Who may call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "mode", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum AuthConfig {
+    /// Callers with an access token.
+    OAuth {
+        /// Names of identity providers, at least one.
+        providers: Vec<String>,
+        /// Values of `aud` that mean this server, at least one.
+        audiences: Vec<String>,
+        /// Client ids that may call; empty means any that holds a valid token.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        allowed_clients: Vec<String>,
+        /// For older clients.
+        auth_server_metadata: AuthServerMetadata,
+    },
+    /// Anybody. Rules still deny what they do not allow.
+    None {},
+}
+
+/// A key for sealing session ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SessionKey {
+    /// Id within the sealed form.
+    pub id: u8,
+    /// File with 32 bytes.
+    pub file: PathBuf,
+}
+
+/// Sessions of the revisions before 2026-07-28.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SessionConfig {
+    /// Keys, the first seals and all open. None: a random key that lives as long as the process.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<SessionKey>,
+    /// Seconds after which a session must be initialised anew.
+    #[schemars(range(min = 60, max = 2_592_000))]
+    pub max_age_seconds: u32,
+}
+
+/// What of a call's arguments is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Arguments {
+    /// Values of secret-looking keys, of listed paths and secret-looking texts are replaced.
+    Redacted,
+    /// Nothing.
+    None,
+    /// All.
+    Full,
+}
+
+/// What is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AuditConfig {
+    /// What of the arguments.
+    pub arguments: Arguments,
+    /// JSON pointers into the arguments whose values are replaced as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redact: Vec<String>,
+    /// Claims of the token that are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<String>,
+    /// Most bytes of arguments that are kept.
+    #[schemars(range(min = 0, max = 65_536))]
+    pub max_argument_bytes: u32,
+}
+
+/// One MCP server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RouteConfig {
+    /// Which object.
+    pub server: ServerRef,
+    /// Where it is reached.
+    pub endpoint: EndpointConfig,
+    /// What is behind.
+    pub upstream: UpstreamConfig,
+    /// Who may call.
+    pub auth: AuthConfig,
+    /// Declared scopes.
+    pub scopes: Vec<ScopeConfig>,
+    /// Scopes of the first challenge, and `scopes_supported` of the metadata.
+    pub initial_scopes: Vec<ScopeName>,
+    /// Rules in order. None: nothing guarded passes.
+    pub rules: Vec<RuleConfig>,
+    /// Limits; a call must pass each.
+    pub rate_limits: Vec<RateLimitConfig>,
+    /// Sessions.
+    pub session: SessionConfig,
+    /// Audit.
+    pub audit: AuditConfig,
+}

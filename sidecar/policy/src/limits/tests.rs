@@ -1,0 +1,131 @@
+//! Tiers, keys and rates, with the example of the manual: basic 1,000 an hour, production 10,000 an hour.
+
+use super::*;
+use crate::operation::Method;
+use crate::pattern::Pattern;
+use crate::principal::TokenPrincipal;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn rate(requests: u32, window: u32, burst: Option<u32>) -> RateConfig {
+    RateConfig {
+        requests: NonZeroU32::new(requests).unwrap(),
+        window_seconds: NonZeroU32::new(window).unwrap(),
+        burst: burst.map(|burst| NonZeroU32::new(burst).unwrap()),
+    }
+}
+
+fn everything() -> MatchConfig {
+    MatchConfig { methods: vec![], tools: vec![], resources: vec![], prompts: vec![] }
+}
+
+fn policy() -> RateLimitConfig {
+    RateLimitConfig {
+        policy: "shop".into(),
+        tiers: TierSelection {
+            claim: Some("tier".into()),
+            clients: BTreeMap::from([("production".into(), vec!["batch".into()])]),
+            default: "basic".into(),
+        },
+        limits: vec![
+            LimitConfig {
+                name: "per-client".into(),
+                matches: everything(),
+                per: vec![Dimension::Client],
+                tiers: BTreeMap::from([
+                    ("basic".into(), rate(1000, 3600, None)),
+                    ("production".into(), rate(10_000, 3600, None)),
+                ]),
+            },
+            LimitConfig {
+                name: "per-tool".into(),
+                matches: MatchConfig { tools: vec![Pattern::new("*").unwrap()], ..everything() },
+                per: vec![Dimension::Client, Dimension::Tool],
+                tiers: BTreeMap::from([
+                    ("basic".into(), rate(100, 60, Some(50))),
+                    ("production".into(), rate(100, 60, None)),
+                ]),
+            },
+        ],
+    }
+}
+
+fn caller(client: &str, tier: &serde_json::Value) -> Principal {
+    Principal::Token(std::sync::Arc::new(TokenPrincipal {
+        provider: "idp".into(),
+        issuer: "https://idp".into(),
+        subject: "ada".into(),
+        client: Some(client.into()),
+        token_id: None,
+        scopes: vec![],
+        expires_at: 0,
+        claims: json!({ "tier": tier }).as_object().unwrap().clone(),
+    }))
+}
+
+fn call(tool: &str) -> Operation {
+    Operation { method: Method::ToolsCall, target: Target::Tool(tool.into()) }
+}
+
+fn tiers_of(principal: &Principal) -> Vec<String> {
+    let set = LimitSet::compile(&[policy()]).unwrap();
+    let counted = Counted { principal, operation: &call("get"), target_known: true, server: "a/b", address: "::1" };
+    set.charges(&counted).iter().map(|charge| format!("{} {}", charge.id, charge.tier)).collect()
+}
+
+#[test]
+fn the_narrowest_limit_is_charged_first() {
+    assert_eq!(tiers_of(&caller("agent", &json!(null))), ["shop/per-tool basic", "shop/per-client basic"]);
+}
+
+#[test]
+fn the_tier_comes_from_the_list_then_from_the_claim_and_else_is_the_default() {
+    assert_eq!(tiers_of(&caller("agent", &json!("production")))[0], "shop/per-tool production");
+    assert_eq!(tiers_of(&caller("batch", &json!("basic")))[0], "shop/per-tool production");
+    for junk in [json!("gold"), json!(["production"]), json!(7), json!("")] {
+        assert_eq!(tiers_of(&caller("agent", &junk))[0], "shop/per-tool basic", "{junk}");
+    }
+    assert_eq!(tiers_of(&Principal::Anonymous)[0], "shop/per-tool basic");
+}
+
+#[test]
+fn unknown_tools_share_one_count_that_no_tool_can_be_named_into() {
+    let set = LimitSet::compile(&[policy()]).unwrap();
+    let principal = caller("agent", &json!(null));
+    let key = |tool: &str, target_known| {
+        let operation = call(tool);
+        let counted = Counted { principal: &principal, operation: &operation, target_known, server: "", address: "" };
+        set.charges(&counted)[0].key.clone()
+    };
+    assert_eq!(key("junk1", false), key("junk2", false));
+    assert_ne!(key("unknown", true), key("junk", false));
+    assert_ne!(key("a", true), key("b", true));
+}
+
+#[test]
+fn contradictions_are_refused_by_name() {
+    let mut missing = policy();
+    missing.limits[0].tiers.remove("production");
+    assert!(matches!(LimitSet::compile(&[missing]).unwrap_err(), LimitError::MissingTier { .. }));
+    let mut burst = policy();
+    burst.limits[0].tiers.insert("basic".into(), rate(10, 60, Some(10)));
+    assert!(matches!(LimitSet::compile(&[burst]).unwrap_err(), LimitError::BurstTooLarge { .. }));
+    assert!(matches!(LimitSet::compile(&[policy(), policy()]).unwrap_err(), LimitError::Duplicate { .. }));
+    let mut twice = policy();
+    twice.tiers.clients.insert("basic".into(), vec!["batch".into()]);
+    assert!(matches!(LimitSet::compile(&[twice]).unwrap_err(), LimitError::ClientInTwoTiers { .. }));
+}
+
+proptest! {
+    /// GCRA admits at most `burst + floor(window / emission)` in a half-open window after a burst.
+    #[test]
+    fn no_window_exceeds_the_requests(requests in 1u32..5000, window in 1u32..5000, burst in proptest::option::of(1u32..5000)) {
+        prop_assume!(burst.is_none_or(|burst| burst < requests));
+        let rate = Rate::compile(&rate(requests, window, burst)).unwrap();
+        prop_assert!(rate.burst.get() <= requests);
+        if rate.burst.get() < requests {
+            let refilled = rate.window.as_nanos() / rate.emission.as_nanos();
+            prop_assert!(u128::from(rate.burst.get()) + refilled <= u128::from(requests));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What a data-plane process tells the operator at `/v1/report`, version 1. Holds no secret.
+//!
+//! Unlike the configuration, a reader ignores fields that it does not know: a newer sidecar may report more than an older
+//! operator reads, and nothing here opens anything.
+
+use serde::{Deserialize, Serialize};
+
+/// Path on the report listener.
+pub const PATH: &str = "/v1/report";
+
+/// The report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Newest schema version of the configuration that this process reads.
+    pub reader: u32,
+    /// Digest of the configuration in force.
+    pub digest: String,
+    /// Its generation.
+    pub generation: i64,
+    /// A newer configuration that could not be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Rejection>,
+    /// Whether the process part changed, which takes a new process.
+    pub restart_required: bool,
+    /// Why requests would not be served well; empty if they would.
+    pub unready: Vec<String>,
+    /// The servers.
+    pub routes: Vec<RouteReport>,
+    /// The identity providers.
+    pub providers: Vec<ProviderReport>,
+}
+
+/// A configuration that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rejection {
+    /// Digest of the file.
+    pub digest: String,
+    /// Why.
+    pub message: String,
+    /// Since when, in seconds since the epoch.
+    pub since: i64,
+}
+
+/// A server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteReport {
+    /// `namespace/name`.
+    pub server: String,
+    /// Tools, resources and prompts that its lists showed.
+    pub seen: Vec<String>,
+}
+
+/// An identity provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderReport {
+    /// `namespace/name`.
+    pub name: String,
+    /// Whether its tokens can be verified now.
+    pub ready: bool,
+    /// Ids of keys in use.
+    pub keys: Vec<String>,
+    /// When keys were last fetched, in seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_fetch: Option<i64>,
+    /// Why the latest fetch failed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}

@@ -1,0 +1,68 @@
+//! Finished records as JSON lines, written by a thread of their own.
+
+use super::record::Record;
+use super::sink::{AuditSink, SinkError};
+use opentelemetry::Context;
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+/// Records that may wait for the writer.
+const QUEUE: usize = 16_384;
+
+/// The sending half: never blocks a request, counts what it had to drop.
+#[derive(Debug)]
+pub struct LinesSink {
+    lines_tx: SyncSender<Vec<u8>>,
+    dropped: AtomicU64,
+}
+
+/// The writing half.
+#[derive(Debug)]
+pub struct LinesWriter {
+    lines_rx: Receiver<Vec<u8>>,
+}
+
+impl LinesSink {
+    /// Both halves.
+    pub fn new() -> (Self, LinesWriter) {
+        let (lines_tx, lines_rx) = sync_channel(QUEUE);
+        (Self { lines_tx, dropped: AtomicU64::new(0) }, LinesWriter { lines_rx })
+    }
+
+    /// Records lost because the writer was too slow.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+impl AuditSink for LinesSink {
+    fn open(&self, _intent: &Record) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn close(&self, record: &Record, _span: &Context) {
+        let Ok(mut line) = serde_json::to_vec(record) else {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        line.push(b'\n');
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.lines_tx.try_send(line) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl LinesWriter {
+    /// Writes until every sender is gone, flushing when the queue is empty.
+    pub fn run(self, mut output: impl Write) -> std::io::Result<()> {
+        while let Ok(line) = self.lines_rx.recv() {
+            output.write_all(&line)?;
+            while let Ok(line) = self.lines_rx.try_recv() {
+                output.write_all(&line)?;
+            }
+            output.flush()?;
+        }
+        output.flush()
+    }
+}

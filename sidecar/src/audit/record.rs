@@ -1,0 +1,208 @@
+//! The audit record, version 1. Fields are added, never renamed or given another meaning.
+
+use crate::limiter::Standing;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tollward_policy::config::ServerRef;
+use tollward_policy::reason::Reason;
+
+/// Version of the record's shape.
+pub(super) const VERSION: u32 = 1;
+
+/// What happened to one request.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// Shape of the record.
+    pub version: u32,
+    /// Id of the request, also in error answers.
+    pub id: String,
+    /// The process that wrote it: one stream of sequence numbers per start.
+    pub stream: String,
+    /// Grows by one with every request of the stream.
+    pub seq: u64,
+    /// Begin of the request, RFC 3339 in UTC with nanoseconds.
+    pub time: String,
+    /// W3C trace id, if the request is traced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// The MCP server, once routed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerRef>,
+    /// The HTTP side.
+    pub http: HttpFacts,
+    /// Who, once verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller>,
+    /// What, once understood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
+    /// Whether and why.
+    pub decision: Decision,
+    /// How the limits that were charged stood.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitState>,
+    /// How it ended; absent in an intent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+/// The HTTP side of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpFacts {
+    /// Method.
+    pub method: String,
+    /// Path without query, at most 256 bytes.
+    pub path: String,
+    /// `HTTP/1.1` or `HTTP/2.0`.
+    pub version: String,
+    /// Address of the connection's other end.
+    pub peer: String,
+    /// User-Agent, at most 256 bytes. Self-reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+}
+
+/// The verified caller.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Caller {
+    /// A server without authorization.
+    Anonymous {},
+    /// The holder of a valid token.
+    #[serde(rename_all = "camelCase")]
+    Token {
+        /// `iss`.
+        issuer: String,
+        /// The subject.
+        subject: String,
+        /// The OAuth client.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client: Option<String>,
+        /// `jti` or `uti`, which joins the record with the issuer's own log.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        token_id: Option<String>,
+        /// Granted scopes.
+        scopes: Vec<String>,
+        /// Claims chosen by the configuration, and those that say who acts for whom.
+        claims: Map<String, Value>,
+    },
+}
+
+/// The call.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// Protocol revision.
+    pub revision: String,
+    /// JSON-RPC method, or the transport operation.
+    pub method: String,
+    /// Tool, resource, prompt or task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// JSON-RPC id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Arguments as far as the configuration keeps them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Value>,
+    /// Bytes of the body.
+    pub bytes_in: u64,
+    /// Whether rules or the server itself name the target, so that it may become a metric's label.
+    #[serde(skip)]
+    pub target_known: bool,
+}
+
+/// The decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decision {
+    /// Let through?
+    pub allowed: bool,
+    /// The reason's code.
+    pub reason: Reason,
+    /// What exactly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The rule that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Digest of the configuration that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_digest: Option<String>,
+}
+
+/// How a limit stood after the call was charged or refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitState {
+    /// `policy/limit`.
+    pub limit: String,
+    /// The caller's tier.
+    pub tier: String,
+    /// Requests per window.
+    pub requests: u32,
+    /// The window in seconds.
+    pub window_seconds: u64,
+    /// What may still come at once.
+    pub remaining: u32,
+    /// Seconds until the full burst is there again.
+    pub reset_seconds: u64,
+    /// True for the limit that refused.
+    pub exceeded: bool,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// With its last byte.
+    Complete,
+    /// The client went away.
+    ClientGone,
+    /// The MCP server broke off.
+    UpstreamBroke,
+    /// The token behind a stream expired.
+    TokenExpired,
+    /// The process is shutting down.
+    Draining,
+}
+
+/// The end of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// HTTP status; absent if the client went away before one was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Code of a JSON-RPC error in the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpc_code: Option<i64>,
+    /// The tool reported an error of its own (`isError`).
+    pub tool_error: bool,
+    /// How it ended.
+    pub ended: Ended,
+    /// Microseconds from the first byte in to the last byte out.
+    pub latency_micros: u64,
+    /// Bytes of the answer's body.
+    pub bytes_out: u64,
+}
+
+impl From<&Standing> for LimitState {
+    fn from(standing: &Standing) -> Self {
+        Self {
+            limit: standing.limit.clone(),
+            tier: standing.tier.clone(),
+            requests: standing.requests,
+            window_seconds: standing.window.as_secs(),
+            remaining: standing.remaining,
+            reset_seconds: seconds_up(standing.retry_after.unwrap_or(standing.reset)),
+            exceeded: standing.retry_after.is_some(),
+        }
+    }
+}
+
+fn seconds_up(time: std::time::Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}

@@ -1,0 +1,166 @@
+//! From verified claims to a caller, in two steps: [`read`] judges what stays true as long as the token exists, so that it is
+//! remembered; [`judge`] what depends on the time and on the route, so that it is asked again for every request.
+
+use super::compact::Verified;
+use super::kind;
+use super::refusal::Refusal;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use tollward_policy::config::{ClaimNames, ProviderConfig};
+use tollward_policy::principal::TokenPrincipal;
+use tollward_policy::reason::Reason;
+
+/// Longest subject, client id and token id in bytes.
+const MAX_NAME: usize = 1024;
+
+/// What a token proves about its holder.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) principal: Arc<TokenPrincipal>,
+    audiences: Vec<String>,
+    not_before: Option<i64>,
+    issued_at: Option<i64>,
+    leeway: i64,
+}
+
+/// What a route asks of every token.
+#[derive(Debug)]
+pub(super) struct Demands {
+    /// Values of `aud` that mean this server.
+    pub(super) audiences: Vec<String>,
+    /// Clients that may call; empty: any.
+    pub(super) allowed_clients: Vec<String>,
+}
+
+/// Reads the claims of `provider`'s token.
+pub(super) fn read(verified: Verified, provider: &ProviderConfig) -> Result<Facts, Refusal> {
+    kind::check(&verified, provider)?;
+    let claims = verified.claims();
+    if claims.get("iss").and_then(Value::as_str) != Some(&provider.issuer) {
+        return Err(Refusal::new(Reason::IssuerUnknown, "the access token is not from this issuer"));
+    }
+    let expires_at = time(claims, "exp")?.ok_or(invalid("the claim exp is missing"))?;
+    let not_before = time(claims, "nbf")?;
+    let issued_at = time(claims, "iat")?;
+    check_lifetime(expires_at, issued_at, provider)?;
+    let audiences = audiences(claims)?;
+    let ClaimNames { scopes, client, subject, token_id } = &provider.claims;
+    let subject = claims.get(subject).ok_or(invalid("the claim that names the subject is missing")).and_then(name)?;
+    let client = first(claims, client).map(name).transpose()?;
+    let token_id = first(claims, token_id).map(name).transpose()?;
+    let scopes = first(claims, scopes).map_or_else(|| Ok(Vec::new()), scope_list)?;
+    Ok(Facts {
+        principal: Arc::new(TokenPrincipal {
+            provider: provider.name.clone(),
+            issuer: provider.issuer.clone(),
+            subject,
+            client,
+            token_id,
+            scopes,
+            expires_at,
+            claims: verified.into_claims(),
+        }),
+        audiences,
+        not_before,
+        issued_at,
+        leeway: provider.leeway_seconds.into(),
+    })
+}
+
+/// Judges a token for a route at a time, in seconds since the epoch.
+pub(super) fn judge(facts: &Facts, demands: &Demands, now: i64) -> Result<(), Refusal> {
+    let Facts { principal, audiences, not_before, issued_at, leeway } = facts;
+    if principal.expires_at.saturating_add(*leeway) < now {
+        return Err(Refusal::new(Reason::TokenExpired, "the access token has expired"));
+    }
+    let latest = now.saturating_add(*leeway);
+    if not_before.is_some_and(|not_before| not_before > latest) {
+        return Err(Refusal::new(Reason::TokenNotYetValid, "the access token is not valid yet"));
+    }
+    if issued_at.is_some_and(|issued_at| issued_at > latest) {
+        return Err(Refusal::new(Reason::TokenNotYetValid, "the access token was issued in the future"));
+    }
+    if !demands.audiences.iter().any(|own| audiences.contains(own)) {
+        return Err(Refusal::new(Reason::AudienceMismatch, "the access token was issued for another resource"));
+    }
+    let is_listed = |client: &String| demands.allowed_clients.contains(client);
+    if !demands.allowed_clients.is_empty() && !principal.client.as_ref().is_some_and(is_listed) {
+        return Err(Refusal::new(Reason::ClientNotAllowed, "the client of the access token may not call this server"));
+    }
+    Ok(())
+}
+
+/// Whole seconds since the epoch. RFC 7519 would allow fractions, which no issuer writes and readers round differently.
+fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, Refusal> {
+    claims
+        .get(name)
+        .map(|value| {
+            value.as_i64().filter(|time| *time >= 0).ok_or(invalid("exp, nbf or iat is not a whole number of seconds"))
+        })
+        .transpose()
+}
+
+fn check_lifetime(expires_at: i64, issued_at: Option<i64>, provider: &ProviderConfig) -> Result<(), Refusal> {
+    let Some(longest) = provider.max_lifetime_seconds else {
+        return Ok(());
+    };
+    let issued_at = issued_at.ok_or(invalid("the claim iat is missing"))?;
+    if expires_at.saturating_sub(issued_at) > longest.into() {
+        return Err(Refusal::new(
+            Reason::TokenLifetimeTooLong,
+            "the access token lives longer than its provider may grant",
+        ));
+    }
+    Ok(())
+}
+
+/// One text or a list of texts (RFC 7519 §4.1.3).
+fn audiences(claims: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
+    let value = claims.get("aud").ok_or(invalid("the claim aud is missing"))?;
+    one_or_more(value).ok_or(invalid("the claim aud is neither text nor a list of texts"))
+}
+
+fn one_or_more(value: &Value) -> Option<Vec<String>> {
+    if let Some(one) = value.as_str() {
+        return Some(vec![one.to_owned()]);
+    }
+    value.as_array()?.iter().map(|member| member.as_str().map(str::to_owned)).collect()
+}
+
+/// The first claim that is present counts, whatever it holds: falling through to the next would let a broken claim hide.
+fn first<'c>(claims: &'c Map<String, Value>, names: &[String]) -> Option<&'c Value> {
+    names.iter().find_map(|name| claims.get(name))
+}
+
+/// A name that may stand in a header, a log line and a comparison without meaning something else in one of them.
+fn name(value: &Value) -> Result<String, Refusal> {
+    value
+        .as_str()
+        .filter(|text| (1..=MAX_NAME).contains(&text.len()))
+        .filter(|text| !text.chars().any(char::is_control) && text.trim() == *text)
+        .map(str::to_owned)
+        .ok_or(invalid(
+            "subject, client or token id is not text of 1 to 1024 bytes without control characters and outer spaces",
+        ))
+}
+
+/// Scopes of RFC 6749 §3.3, as a text with single spaces between them or a list. An empty text grants nothing.
+fn scope_list(value: &Value) -> Result<Vec<String>, Refusal> {
+    let listed = match value.as_str() {
+        Some("") => Some(Vec::new()),
+        Some(text) => Some(text.split(' ').map(str::to_owned).collect()),
+        None => value.is_array().then(|| one_or_more(value)).flatten(),
+    };
+    listed
+        .filter(|scopes| scopes.iter().all(|scope| is_scope_token(scope)))
+        .ok_or(invalid("the scopes of the access token are neither a text nor a list of scope names"))
+}
+
+/// `1*( %x21 / %x23-5B / %x5D-7E )`
+fn is_scope_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+}
+
+const fn invalid(detail: &'static str) -> Refusal {
+    Refusal::new(Reason::TokenClaimsInvalid, detail)
+}

@@ -1,0 +1,136 @@
+//! How documents of an issuer are fetched: a trait, so that tests bring their own network, and its one real implementation,
+//! which dials through the guard.
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::StatusCode;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tollward_netguard::{DialPolicy, Dialer, FetchError, FetchLimits, Fetched, Fetcher, Resolve, Target, TrustRoots};
+
+/// What is asked for. Key sets have a media type of their own (RFC 7517 §8.5).
+const ACCEPT: &str = "application/json, application/jwk-set+json";
+
+/// A complete answer.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The status.
+    pub status: StatusCode,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{detail}")]
+pub struct FetchFailure {
+    /// For the log.
+    pub detail: String,
+    /// For whoever named the URL: it tells nothing about the network.
+    pub public: &'static str,
+}
+
+/// Fetches documents: bounded in time and size, without following redirects.
+pub trait Fetch: Send + Sync + 'static {
+    /// GETs `url`. `ca_file` holds additional certificate authorities in PEM for this fetch only.
+    fn get<'a>(&'a self, url: &'a str, ca_file: Option<&'a Path>) -> BoxFuture<'a, Result<Document, FetchFailure>>;
+}
+
+/// Fetches through the guard against server-side request forgery.
+pub struct GuardedFetch {
+    policy: DialPolicy,
+    resolver: Arc<dyn Resolve>,
+    limits: FetchLimits,
+}
+
+impl GuardedFetch {
+    /// Dials what `policy` permits, within `limits`.
+    pub const fn new(policy: DialPolicy, resolver: Arc<dyn Resolve>, limits: FetchLimits) -> Self {
+        Self { policy, resolver, limits }
+    }
+
+    async fn run(&self, url: &str, ca_file: Option<&Path>) -> Result<Document, FetchFailure> {
+        let target = Target::parse(url).map_err(|error| FetchFailure {
+            detail: format!("{url:?}: {error}"),
+            public: "the URL can't be used; the operator's log has the cause",
+        })?;
+        let trust = trust(ca_file.map(Path::to_owned)).await?;
+        let dialer = Dialer::new(self.policy.clone(), Arc::clone(&self.resolver), &trust);
+        let Fetched { status, content_type, cache_control, body } =
+            Fetcher::new(dialer, self.limits).get(&target, ACCEPT).await.map_err(|error| failure(&error))?;
+        Ok(Document { status, content_type, cache_control, body })
+    }
+}
+
+impl Fetch for GuardedFetch {
+    fn get<'a>(&'a self, url: &'a str, ca_file: Option<&'a Path>) -> BoxFuture<'a, Result<Document, FetchFailure>> {
+        Box::pin(self.run(url, ca_file))
+    }
+}
+
+/// Certificate authorities are read anew for each fetch: there are few, and a rotated file then needs no restart.
+async fn trust(ca_file: Option<PathBuf>) -> Result<TrustRoots, FetchFailure> {
+    const PUBLIC: &str = "the certificate authorities can't be read; the operator's log has the cause";
+    let read = move || {
+        let Some(path) = ca_file else {
+            return TrustRoots::system(None).map_err(|error| error.to_string());
+        };
+        let pem = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        TrustRoots::system(Some(&pem)).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    // Files and a hundred certificates: too slow for a thread that serves requests.
+    tokio::task::spawn_blocking(read)
+        .await
+        .unwrap_or_else(|error| Err(error.to_string()))
+        .map_err(|detail| FetchFailure { detail, public: PUBLIC })
+}
+
+fn failure(error: &FetchError) -> FetchFailure {
+    FetchFailure { detail: error.to_string(), public: error.public_message() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fetch, GuardedFetch};
+    use futures_util::future::BoxFuture;
+    use std::net::IpAddr;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tollward_netguard::{DialPolicy, FetchLimits, Resolve, ResolveError};
+
+    /// Every name is the cloud's metadata service.
+    struct Hostile;
+
+    impl Resolve for Hostile {
+        fn resolve<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveError>> {
+            Box::pin(async { Ok(vec![IpAddr::from([169, 254, 169, 254])]) })
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_fetched_past_the_guard_and_outsiders_learn_no_address() {
+        let limits = FetchLimits { total: Duration::from_secs(5), connect: Duration::from_secs(5), max_body: 1024 };
+        let fetch = GuardedFetch::new(DialPolicy::strict(), Arc::new(Hostile), limits);
+        let authority = tempfile::tempdir().unwrap();
+        let path = authority.path().join("ca.pem");
+        let certified = rcgen::generate_simple_self_signed(["idp.example".to_owned()]).unwrap();
+        std::fs::write(&path, certified.cert.pem()).unwrap();
+        let missing = authority.path().join("missing.pem");
+        for (url, ca_file, detail) in [
+            ("https://idp.example/keys", &path, "169.254.169.254"),
+            ("https://idp.example/keys", &missing, "missing.pem"),
+            ("https://user@idp.example/keys", &path, "user information"),
+            ("file:///etc/passwd", &path, "https://"),
+            ("{tid}/keys", &path, "https://"),
+        ] {
+            let failure = fetch.get(url, Some(Path::new(ca_file))).await.unwrap_err();
+            assert!(failure.detail.contains(detail), "K08 {url}: {failure}");
+            assert!(!failure.public.contains("169.254") && !failure.public.contains(".pem"), "{url}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Whether a verified token is an access token at all. An issuer signs ID, refresh and logout tokens with the same keys, and
+//! one of those at a resource server is somebody else's sign-in (RFC 8725 §2.8, RFC 9068 §5).
+
+use super::compact::Verified;
+use super::refusal::Refusal;
+use serde_json::{Map, Value};
+use tollward_policy::config::{ProviderConfig, TokenType};
+use tollward_policy::reason::Reason;
+
+/// Claims of ID tokens, security events and verifiable credentials, which no access token has.
+const FOREIGN_CLAIMS: [&str; 7] = ["nonce", "at_hash", "c_hash", "s_hash", "events", "vc", "vp"];
+/// Keycloak's `typ` claim of tokens that are no access tokens, in lower case.
+const FOREIGN_TYPES: [&str; 8] =
+    ["id", "refresh", "offline", "logout", "serialized-id", "registrationaccesstoken", "initialaccesstoken", "dpop"];
+
+/// Refuses what is not an access token of a type that the provider may issue.
+pub(super) fn check(verified: &Verified, provider: &ProviderConfig) -> Result<(), Refusal> {
+    let claims = verified.claims();
+    if claims.contains_key("cnf") {
+        return Err(refused("the access token is bound to its sender (cnf), which a plain Bearer token can not prove"));
+    }
+    let token_type = match verified.token_type() {
+        None => TokenType::Absent,
+        Some("jwt") => TokenType::Jwt,
+        Some("at+jwt") => TokenType::AccessToken,
+        Some(_) => return Err(refused("typ in the header of the token is not that of an access token")),
+    };
+    if !provider.token_types.contains(&token_type) {
+        return Err(refused("typ in the header of the token is not one that the provider may use"));
+    }
+    match token_type {
+        TokenType::AccessToken => Ok(()),
+        TokenType::Jwt | TokenType::Absent => check_marks(claims, provider),
+    }
+}
+
+/// A token that does not say what it is must look like an access token and like nothing else.
+fn check_marks(claims: &Map<String, Value>, provider: &ProviderConfig) -> Result<(), Refusal> {
+    if FOREIGN_CLAIMS.iter().any(|name| claims.contains_key(*name)) {
+        return Err(refused("the token has a claim of an ID token, a security event or a credential"));
+    }
+    let is_foreign =
+        |value: &Value| value.as_str().is_none_or(|text| FOREIGN_TYPES.contains(&text.to_ascii_lowercase().as_str()));
+    if claims.get("typ").is_some_and(is_foreign) {
+        return Err(refused("the claim typ is not that of an access token"));
+    }
+    if claims.get("token_use").is_some_and(|value| value.as_str() != Some("access")) {
+        return Err(refused("the claim token_use is not access"));
+    }
+    // An ID token without a nonce shows itself only by what it lacks.
+    let names = &provider.claims;
+    if !names.client.iter().chain(&names.scopes).any(|name| claims.contains_key(name)) {
+        return Err(refused("the token has neither a client nor scopes, so it may be an ID token"));
+    }
+    Ok(())
+}
+
+const fn refused(detail: &'static str) -> Refusal {
+    Refusal::new(Reason::TokenTypeRefused, detail)
+}

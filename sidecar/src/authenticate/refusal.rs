@@ -1,0 +1,31 @@
+//! Why a caller was not let in: one reason of the closed list, and a sentence that is the same for every token.
+
+use std::time::Duration;
+use tollward_policy::reason::Reason;
+
+/// A refused caller. It never holds any part of what the caller sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why, from the closed list.
+    pub reason: Reason,
+    /// What exactly, in the characters of `error_description` (RFC 6750 §3: ASCII without quotes and backslashes).
+    pub detail: &'static str,
+    /// When trying again may help, if waiting is what helps.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    pub(super) const fn new(reason: Reason, detail: &'static str) -> Self {
+        Self { reason, detail, retry_after: None }
+    }
+
+    /// The issuer's keys are missing, which is our trouble and not the caller's: a good token must not be thrown away.
+    pub(super) fn keys_unavailable(detail: &'static str, wait: Duration) -> Self {
+        Self {
+            reason: Reason::KeysUnavailable,
+            detail,
+            // A wait of zero seconds would make clients spin.
+            retry_after: Some(wait.max(Duration::from_secs(1))),
+        }
+    }
+}

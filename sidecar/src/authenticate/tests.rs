@@ -1,0 +1,13 @@
+//! The stage as a whole, against an issuer that lives in the test: its keys are made here, its network is a table.
+//!
+//! Names in tables (`J01`, `K03`) are those of the attack checklist that the cases come from.
+
+mod claims;
+mod forms;
+mod issuer;
+mod keys;
+mod mutations;
+mod refreshing;
+mod remembering;
+mod transport;
+mod world;

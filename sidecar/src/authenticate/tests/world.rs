@@ -1,0 +1,251 @@
+//! Everything around the stage: a clock moved by hand, a network that is a table, and one route.
+
+use super::issuer::{ISSUER, Key, NOW, RESOURCE, key_set};
+use crate::authenticate::{Authenticator, Document, Fetch, FetchFailure, Provider, Providers, Refusal, TokenCache};
+use crate::clock::Clock;
+use futures_util::future::BoxFuture;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tollward_policy::config::{
+    Algorithm, AuthConfig, AuthServerMetadata, ClaimNames, ProviderConfig, RefreshConfig, TokenType,
+};
+use tollward_policy::principal::{Principal, TokenPrincipal};
+use tollward_policy::reason::Reason;
+
+pub(super) const JWKS_URL: &str = "https://idp.example/keys";
+pub(super) const INTERVAL: u64 = 600;
+pub(super) const COOLDOWN: u64 = 30;
+pub(super) const MAX_STALE: u64 = 3600;
+
+/// The wall clock in seconds.
+pub(super) struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub(super) fn set(&self, seconds: i64) {
+        self.0.store(seconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn unix_nanos(&self) -> i128 {
+        i128::from(self.0.load(Ordering::SeqCst)) * 1_000_000_000
+    }
+}
+
+/// What a URL answers.
+#[derive(Clone)]
+pub(super) enum Answer {
+    Document(Document),
+    Unreachable,
+    /// Fails after this long.
+    Slow(Duration),
+}
+
+impl Answer {
+    pub(super) fn json(body: &str) -> Self {
+        Self::of(StatusCode::OK, "application/json", body.as_bytes())
+    }
+
+    pub(super) fn of(status: StatusCode, content_type: &str, body: &[u8]) -> Self {
+        Self::Document(Document {
+            status,
+            content_type: Some(content_type.to_owned()),
+            cache_control: None,
+            body: body.to_vec().into(),
+        })
+    }
+}
+
+/// A network: URLs that aren't in it answer 404.
+#[derive(Default)]
+pub(super) struct Network {
+    answers: Mutex<BTreeMap<String, Answer>>,
+    log: Mutex<Vec<String>>,
+}
+
+impl Network {
+    pub(super) fn set(&self, url: &str, answer: Answer) {
+        self.answers.lock().unwrap().insert(url.to_owned(), answer);
+    }
+
+    pub(super) fn serve_keys(&self, keys: &[&Key]) {
+        let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
+        self.set(JWKS_URL, Answer::json(&key_set(&keys)));
+    }
+
+    pub(super) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(super) fn count(&self, url: &str) -> usize {
+        self.log().iter().filter(|fetched| *fetched == url).count()
+    }
+}
+
+impl Fetch for Network {
+    fn get<'a>(&'a self, url: &'a str, _: Option<&'a Path>) -> BoxFuture<'a, Result<Document, FetchFailure>> {
+        self.log.lock().unwrap().push(url.to_owned());
+        let answer = self.answers.lock().unwrap().get(url).cloned();
+        let failure = FetchFailure { detail: "10.0.0.7:443 refused".to_owned(), public: "not fetched" };
+        Box::pin(async move {
+            match answer {
+                None => Ok(Document {
+                    status: StatusCode::NOT_FOUND,
+                    content_type: None,
+                    cache_control: None,
+                    body: "".into(),
+                }),
+                Some(Answer::Document(document)) => Ok(document),
+                Some(Answer::Unreachable) => Err(failure),
+                Some(Answer::Slow(time)) => {
+                    tokio::time::sleep(time).await;
+                    Err(failure)
+                }
+            }
+        })
+    }
+}
+
+/// A provider with a key set URL, all algorithms that tests sign with, and strict types.
+pub(super) fn config() -> ProviderConfig {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    ProviderConfig {
+        name: "team/idp".to_owned(),
+        issuer: ISSUER.to_owned(),
+        jwks_url: Some(JWKS_URL.to_owned()),
+        ca_file: None,
+        algorithms: vec![Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA],
+        token_types: vec![TokenType::AccessToken],
+        claims: ClaimNames {
+            scopes: names(&["scope", "scp"]),
+            client: names(&["client_id", "azp"]),
+            subject: "sub".to_owned(),
+            token_id: names(&["jti", "uti"]),
+        },
+        leeway_seconds: 30,
+        max_lifetime_seconds: None,
+        refresh: RefreshConfig {
+            interval_seconds: u32::try_from(INTERVAL).unwrap(),
+            cooldown_seconds: u32::try_from(COOLDOWN).unwrap(),
+            max_stale_seconds: u32::try_from(MAX_STALE).unwrap(),
+        },
+    }
+}
+
+/// A route's `auth`.
+pub(super) fn route(audiences: &[&str], clients: &[&str]) -> AuthConfig {
+    let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    AuthConfig::OAuth {
+        providers: vec!["team/idp".to_owned()],
+        audiences: list(audiences),
+        allowed_clients: list(clients),
+        auth_server_metadata: AuthServerMetadata::Off,
+    }
+}
+
+/// One route with one provider.
+pub(super) struct World {
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) network: Arc<Network>,
+    pub(super) providers: Arc<Providers>,
+    pub(super) cache: Arc<TokenCache>,
+    pub(super) config: ProviderConfig,
+    pub(super) authenticator: Authenticator,
+}
+
+impl World {
+    /// With an empty network.
+    pub(super) fn offline(config: ProviderConfig) -> Self {
+        let clock = Arc::new(ManualClock(AtomicI64::new(NOW)));
+        let network = Arc::new(Network::default());
+        let providers = Providers::new(Arc::clone(&network) as _, Arc::clone(&clock) as _);
+        let cache = Arc::new(TokenCache::new());
+        let authenticator = Authenticator::new(
+            &route(&[RESOURCE], &[]),
+            std::slice::from_ref(&config),
+            &providers,
+            Arc::clone(&cache),
+            Arc::clone(&clock) as _,
+        )
+        .unwrap();
+        Self { clock, network, providers: Arc::new(providers), cache, config, authenticator }
+    }
+
+    /// With these keys, and ready.
+    pub(super) async fn with(config: ProviderConfig, keys: &[&Key]) -> Self {
+        let world = Self::offline(config);
+        world.network.serve_keys(keys);
+        until(|| world.provider().ready()).await;
+        world
+    }
+
+    pub(super) fn provider(&self) -> &Arc<Provider> {
+        self.authenticator.providers().next().unwrap()
+    }
+
+    /// Another route of the same process.
+    pub(super) fn route(&self, audiences: &[&str], clients: &[&str]) -> Authenticator {
+        Authenticator::new(
+            &route(audiences, clients),
+            std::slice::from_ref(&self.config),
+            &self.providers,
+            Arc::clone(&self.cache),
+            Arc::clone(&self.clock) as _,
+        )
+        .unwrap()
+    }
+
+    pub(super) async fn call(&self, token: &str) -> Result<TokenPrincipal, Refusal> {
+        call(&self.authenticator, token).await
+    }
+
+    pub(super) async fn reason(&self, token: &str) -> Reason {
+        self.call(token).await.map_or_else(|refusal| refusal.reason, |_| Reason::Allowed)
+    }
+
+    /// Asks each question and compares all answers.
+    pub(super) async fn check(&self, cases: &[(&str, String, Reason)]) {
+        let mut wrong = Vec::new();
+        for (name, token, expected) in cases {
+            let reason = self.reason(token).await;
+            if reason != *expected {
+                wrong.push(format!("{name}: {reason} instead of {expected}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+}
+
+/// Calls with a token.
+pub(super) async fn call(authenticator: &Authenticator, token: &str) -> Result<TokenPrincipal, Refusal> {
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, HeaderValue::from_bytes(format!("Bearer {token}").as_bytes()).unwrap());
+    match authenticator.authenticate(&headers).await? {
+        Principal::Token(token) => Ok((*token).clone()),
+        Principal::Anonymous => panic!("a token gave an anonymous caller"),
+    }
+}
+
+/// Lets the other tasks run until the condition holds.
+pub(super) async fn until(condition: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if condition() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the condition never held");
+}
+
+/// Moves tokio's paused time and lets what was due happen.
+pub(super) async fn pass(seconds: u64) {
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,29 @@
+//! The data plane: one pipeline in front of an MCP server.
+//!
+//! Map, from the socket inwards:
+//! - [`listen`] accepts connections, [`run`] puts a process together, [`reload`] and [`state`] change its policy.
+//! - [`pipeline`] is the one way of a request; each file in its folder is a stage.
+//! - Stages use [`authenticate`], [`envelope`], [`session`], [`limiter`], [`response`], [`audit`], [`trace`], which know
+//!   nothing of each other's business; [`denial`] is the only place where a refusal becomes HTTP.
+//! - [`snapshot`] is the compiled configuration; [`observe`] tells probes, Prometheus and the operator how it goes.
+
+pub mod audit;
+pub mod authenticate;
+pub mod clock;
+pub mod command;
+pub mod denial;
+pub mod envelope;
+mod json;
+pub mod limiter;
+pub mod listen;
+pub mod observe;
+pub mod pipeline;
+pub mod reload;
+pub mod response;
+pub mod run;
+pub mod session;
+pub mod snapshot;
+pub mod state;
+pub mod trace;
+
+pub use tollward_telemetry as telemetry;

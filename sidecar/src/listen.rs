@@ -1,0 +1,11 @@
+//! Connections: accepted within bounds, with TLS whose certificates are read again when they change, served as HTTP/1.1 or
+//! HTTP/2, and drained at the end.
+
+mod client_name;
+mod serve;
+mod stamp;
+mod tls;
+
+pub use serve::{Bounds, serve};
+pub use stamp::Stamp;
+pub use tls::{Certificate, TlsError, mutual, server};

@@ -1,0 +1,134 @@
+//! The one way of a request through Tollward.
+//!
+//! Flow: admit -> route -> origin -> discovery -> guess (failed-authentication limit) -> identify -> understand -> resume
+//! -> authorize -> charge -> forward -> deliver. Each stage's output has private fields and is the only input of the
+//! next, so that no stage can be left out.
+//!
+//! Guarantees: every request, whatever its method, revision, media type and HTTP version, passes here. A refused request
+//! never reaches the upstream. Exactly one audit record ends every request, also when the client vanishes.
+
+mod admit;
+mod authorize;
+mod charge;
+mod cors;
+mod deliver;
+mod discovery;
+mod forward;
+mod guess;
+mod identify;
+mod origin;
+mod resume;
+mod route;
+mod understand;
+
+pub use forward::{UpstreamClient, client};
+pub use guess::GuessLimiter;
+
+use crate::audit::{Auditor, Trail};
+use crate::denial::{Denial, respond};
+use crate::state::State;
+use axum::body::Body;
+use charge::Charged;
+use http::{HeaderValue, Request, Response};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tollward_policy::reason::Reason;
+
+/// What the pipeline works with, for the life of the process.
+pub struct Pipeline {
+    /// The configuration in force.
+    pub state: Arc<State>,
+    /// Opens audit records.
+    pub auditor: Auditor,
+    /// Opens spans.
+    pub tracing: crate::trace::Tracing,
+    /// Dials MCP servers.
+    pub upstream: UpstreamClient,
+    /// Bounds failed authentications by address.
+    pub guesses: GuessLimiter,
+    /// Bounds requests in flight.
+    pub in_flight: Arc<Semaphore>,
+    /// Cancelled when the process is to end: long-lived streams end then.
+    pub draining: CancellationToken,
+}
+
+/// What the stages before forwarding came to.
+enum Judged {
+    /// An answer of our own.
+    Local(Response<Body>),
+    /// A call that may pass.
+    Call(Box<Charged>),
+}
+
+impl Pipeline {
+    /// Answers a request.
+    pub async fn serve(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let traced = self.tracing.begin(&parts.headers);
+        let mut trail = self.auditor.begin(&parts, peer, traced.own.clone());
+        let mut cross_origin = None;
+        let judged = self.judge(Request::from_parts(parts, body), peer, &mut trail, &mut cross_origin).await;
+        let mut response = match judged {
+            Ok(Judged::Local(response)) => {
+                trail.answer(response.status().as_u16(), size(&response));
+                response
+            }
+            Ok(Judged::Call(call)) => self.pass(*call, trail, &traced.inbound).await,
+            Err(denial) => refuse(&denial, trail),
+        };
+        cors::expose(&mut response, cross_origin);
+        response
+    }
+
+    /// The stages that decide.
+    async fn judge(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        trail: &mut Trail,
+        cross_origin: &mut Option<HeaderValue>,
+    ) -> Result<Judged, Denial> {
+        let snapshot = self.state.current()?;
+        let admitted = admit::admit(request, peer, snapshot)?;
+        let routed = route::route(admitted, trail)?;
+        let reached = origin::check(routed, cross_origin)?;
+        let asked = match discovery::answer(reached)? {
+            discovery::Found::Answer(response) => return Ok(Judged::Local(response)),
+            discovery::Found::Call(call) => call,
+        };
+        let guessing = self.guesses.take(asked)?;
+        let identified = identify::identify(guessing, trail).await?;
+        let understood = understand::understand(identified, trail).await?;
+        let resumed = resume::resume(understood, self.state.clock())?;
+        let permitted = authorize::authorize(resumed)?;
+        Ok(Judged::Call(Box::new(charge::charge(permitted, &self.in_flight)?)))
+    }
+
+    /// The stages that act.
+    async fn pass(&self, call: Charged, mut trail: Trail, inbound: &tollward_telemetry::Inbound) -> Response<Body> {
+        if let Err(error) = trail.intend(call.rule(), call.standings()) {
+            tracing::error!(%error, "a call was refused since its audit record can't be stored");
+            return refuse(&Denial::new(Reason::AuditUnavailable).id(call.request_id()), trail);
+        }
+        let headers = self.tracing.upstream_headers(inbound, trail.span());
+        match forward::forward(call, &self.upstream, headers).await {
+            Ok(answered) => deliver::deliver(answered, trail, &self.draining).await,
+            Err(denial) => refuse(&denial, trail),
+        }
+    }
+}
+
+/// Answers and records a refusal.
+fn refuse(denial: &Denial, trail: Trail) -> Response<Body> {
+    let response = respond(denial, trail.id());
+    trail.refuse(denial, size(&response));
+    response
+}
+
+fn size(response: &Response<Body>) -> usize {
+    response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default()
+}

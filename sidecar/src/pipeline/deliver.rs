@@ -1,0 +1,164 @@
+//! Back to the client: headers from a list, the session id sealed, lists filtered, streams passed on as they come.
+
+mod body;
+mod list;
+
+use super::charge::Charged;
+use super::forward::Answered;
+use super::resume::SESSION_ID;
+use crate::audit::Trail;
+use crate::denial::{Denial, respond, standing_headers};
+use crate::response::{self, ListKind, Media};
+use axum::body::Body;
+use body::{Ending, Forwarded};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body::Body as _;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tollward_policy::operation::Method;
+use tollward_policy::principal::Principal;
+use tollward_policy::reason::Reason;
+
+/// Ways in which an answer's body is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carriage {
+    /// Unchanged.
+    Plain,
+    /// A list as one JSON document.
+    JsonList(ListKind),
+    /// The answer to a list request as a stream.
+    Events(ListKind),
+    /// A stream on which any list may come.
+    Resumed,
+}
+
+/// Passes the answer on and hands the record to its body.
+pub(super) async fn deliver(answered: Answered, mut trail: Trail, draining: &CancellationToken) -> Response<Body> {
+    let prepared = carriage(&answered).and_then(|carriage| Ok((carriage, head(&answered, carriage)?)));
+    let (carriage, head) = match prepared {
+        Ok(prepared) => prepared,
+        Err(denial) => return refuse(&denial, trail),
+    };
+    let status = answered.response.status();
+    trail.answering(status.as_u16());
+    let body = match carriage {
+        Carriage::JsonList(kind) => match list::collect(answered, kind).await {
+            Ok(collected) => Body::new(body::Whole::new(collected, trail)),
+            Err(denial) => return refuse(&denial, trail),
+        },
+        Carriage::Events(kind) => stream(answered, trail, draining, Some(kind)),
+        Carriage::Resumed => stream(answered, trail, draining, None),
+        Carriage::Plain => {
+            let ending = ending(&answered, draining);
+            Body::new(Forwarded::new(answered, trail, ending, None))
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = head;
+    response
+}
+
+/// A stream whose lists are filtered: of one kind, or of any.
+fn stream(answered: Answered, trail: Trail, draining: &CancellationToken, kind: Option<ListKind>) -> Body {
+    let filter = list::event_filter(&answered, kind);
+    let ending = ending(&answered, draining);
+    Body::new(Forwarded::new(answered, trail, ending, Some(filter)))
+}
+
+fn refuse(denial: &Denial, trail: Trail) -> Response<Body> {
+    let response = respond(denial, trail.id());
+    let bytes = response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
+    trail.refuse(denial, bytes);
+    response
+}
+
+/// The MCP server's answer can't be used.
+fn denied(charged: &Charged, detail: &'static str) -> Denial {
+    Denial::new(Reason::UpstreamInvalid).detail(detail).id(charged.request_id()).standings(charged.standings().to_vec())
+}
+
+/// The answer's head as the client sees it.
+fn head(answered: &Answered, carriage: Carriage) -> Result<HeaderMap, Denial> {
+    let response = &answered.response;
+    let status = response.status();
+    // A server behind Tollward has nothing to say about tokens, and a redirect would lead around it.
+    if status.is_redirection()
+        || matches!(
+            status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+        )
+    {
+        tracing::warn!(%status, server = %answered.charged.permitted.resumed.understood.route.name, "the MCP server refused or redirected");
+        return Err(denied(
+            &answered.charged,
+            "the MCP server refused or redirected a call that Tollward had let through",
+        ));
+    }
+    let body = if carriage == Carriage::Plain {
+        response::headers::Body::Unchanged
+    } else {
+        response::headers::Body::Filtered
+    };
+    let mut headers = response::for_client(response.headers(), body);
+    standing_headers(&mut headers, answered.charged.standings());
+    if let Some(sealed) = seal(answered)? {
+        headers.insert(SESSION_ID, sealed);
+    }
+    Ok(headers)
+}
+
+/// A session begins with the answer to `initialize` and nowhere else.
+fn seal(answered: &Answered) -> Result<Option<HeaderValue>, Denial> {
+    let resumed = &answered.charged.permitted.resumed;
+    let begins =
+        resumed.understood.message.operation().method == Method::Initialize && answered.response.status().is_success();
+    let Some(id) = answered.response.headers().get(SESSION_ID).filter(|_| begins) else {
+        return Ok(None);
+    };
+    let route = &resumed.understood.route;
+    let sealed = id
+        .to_str()
+        .ok()
+        .and_then(|id| route.sealer.seal(id, &resumed.binding, answered.charged.permitted.resumed.now).ok());
+    let header = sealed.and_then(|sealed| HeaderValue::from_str(&sealed).ok());
+    header.map(Some).ok_or_else(|| denied(&answered.charged, "the MCP server's session id can't be used"))
+}
+
+fn carriage(answered: &Answered) -> Result<Carriage, Denial> {
+    let method = answered.charged.permitted.resumed.understood.message.operation().method;
+    let media = response::media(answered.response.headers());
+    let kind = ListKind::of(method).filter(|_| answered.response.status().is_success());
+    match (kind, media) {
+        (Some(kind), Media::Json) => Ok(Carriage::JsonList(kind)),
+        (Some(kind), Media::EventStream) => Ok(Carriage::Events(kind)),
+        (Some(_), Media::Opaque) => {
+            Err(denied(&answered.charged, "the MCP server's list has a media type that can't be filtered"))
+        }
+        (None, media) if method == Method::StreamOpen && answered.response.status().is_success() => match media {
+            // It may replay the answer to an earlier list request.
+            Media::EventStream => Ok(Carriage::Resumed),
+            Media::Json | Media::Opaque => Err(denied(&answered.charged, "the MCP server's stream is no event stream")),
+        },
+        (None, Media::Json | Media::EventStream | Media::Opaque) => Ok(Carriage::Plain),
+    }
+}
+
+/// What may end the answer before the MCP server does: a pause; for streams without an end, which may be silent for
+/// hours, the token's expiry and our own end instead.
+fn ending(answered: &Answered, draining: &CancellationToken) -> Ending {
+    let understood = &answered.charged.permitted.resumed.understood;
+    let open_ended = matches!(understood.message.operation().method, Method::StreamOpen | Method::SubscriptionsListen);
+    let expires_in = match &understood.principal {
+        Principal::Token(token) if open_ended => {
+            let left = token.expires_at.saturating_sub(answered.charged.permitted.resumed.now);
+            Some(Duration::from_secs(u64::try_from(left).unwrap_or_default()))
+        }
+        Principal::Token(_) | Principal::Anonymous => None,
+    };
+    Ending::new(
+        (!open_ended).then_some(understood.route.upstream.idle_timeout),
+        expires_in,
+        open_ended.then(|| draining.clone()),
+    )
+}

@@ -1,0 +1,223 @@
+//! The answer's body on its way out. It carries the audit record and closes it, whatever happens to the body.
+
+use super::super::forward::Answered;
+use crate::audit::{Ended, Trail};
+use crate::response::{Observer, RpcOutcome, SseFilter, media};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, Sleep, sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tollward_policy::operation::Target;
+
+/// True for what one caller may see.
+pub(super) type Predicate = Box<dyn FnMut(&Target) -> bool + Send>;
+
+/// Filters the lists of a stream for one caller.
+pub(super) type EventFilter = SseFilter<Predicate>;
+
+/// An answer broke off; the connection ends with it, so that the client can't take a part for the whole.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Broken {
+    /// The MCP server broke off.
+    #[error("the MCP server broke off its answer")]
+    Upstream(#[source] hyper::Error),
+    /// The MCP server was silent for too long.
+    #[error("the MCP server paused for too long")]
+    Idle,
+    /// The list could not be filtered.
+    #[error("the MCP server's answer can't be filtered")]
+    Filter,
+}
+
+/// What may end an answer early.
+pub(super) struct Ending {
+    idle: Option<Duration>,
+    silence: Option<Pin<Box<Sleep>>>,
+    expiry: Option<Pin<Box<Sleep>>>,
+    draining: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl Ending {
+    /// Each only if given.
+    pub(super) fn new(
+        idle: Option<Duration>,
+        expires_in: Option<Duration>,
+        draining: Option<CancellationToken>,
+    ) -> Self {
+        Self {
+            idle,
+            silence: idle.map(|idle| Box::pin(sleep(idle))),
+            expiry: expires_in.map(|left| Box::pin(sleep(left))),
+            draining: draining.map(|token| Box::pin(token.cancelled_owned())),
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
+        if let Some(expiry) = &mut self.expiry
+            && expiry.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Ended::TokenExpired);
+        }
+        if let Some(draining) = &mut self.draining
+            && draining.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Ended::Draining);
+        }
+        match &mut self.silence {
+            Some(silence) => silence.as_mut().poll(context).map(|()| Ended::UpstreamBroke),
+            None => Poll::Pending,
+        }
+    }
+
+    fn heard(&mut self) {
+        if let (Some(silence), Some(idle)) = (&mut self.silence, self.idle) {
+            silence.as_mut().reset(Instant::now() + idle);
+        }
+    }
+}
+
+/// A body that is passed on frame by frame.
+pub(super) struct Forwarded {
+    upstream: Incoming,
+    filter: Option<EventFilter>,
+    observer: Option<Observer>,
+    ending: Ending,
+    trail: Option<Trail>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Forwarded {
+    /// Takes over the answer's body and record.
+    pub(super) fn new(answered: Answered, trail: Trail, ending: Ending, filter: Option<EventFilter>) -> Self {
+        let (parts, upstream) = answered.response.into_parts();
+        let observer = Some(Observer::new(media(&parts.headers)));
+        Self { upstream, filter, observer, ending, trail: Some(trail), _permit: answered.charged.permit }
+    }
+
+    fn finish(&mut self, ended: Ended) {
+        if let (Some(trail), Some(observer)) = (self.trail.take(), self.observer.take()) {
+            trail.finish(&observer.finish(), ended);
+        }
+    }
+
+    /// What goes out for what came in; `None` if the filter keeps it back for now.
+    fn carry(&mut self, data: Bytes) -> Result<Option<Bytes>, Broken> {
+        if let Some(observer) = &mut self.observer {
+            observer.push(&data);
+        }
+        let data = match &mut self.filter {
+            Some(filter) => filter.push(&data).map_err(|_| Broken::Filter)?,
+            None => data,
+        };
+        if let Some(trail) = &mut self.trail {
+            trail.sent(data.len());
+        }
+        Ok((!data.is_empty()).then_some(data))
+    }
+
+    fn fail(&mut self, broken: Broken) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        self.finish(Ended::UpstreamBroke);
+        Poll::Ready(Some(Err(broken)))
+    }
+}
+
+impl Body for Forwarded {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = self.get_mut();
+        if this.trail.is_none() {
+            return Poll::Ready(None);
+        }
+        loop {
+            match Pin::new(&mut this.upstream).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    this.ending.heard();
+                    // Trailers have no place in MCP and would step around the list of headers.
+                    let Ok(data) = frame.into_data() else { continue };
+                    match this.carry(data) {
+                        Ok(Some(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                        Ok(None) => {}
+                        Err(broken) => return this.fail(broken),
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => return this.fail(Broken::Upstream(error)),
+                Poll::Ready(None) => {
+                    this.finish(Ended::Complete);
+                    return Poll::Ready(None);
+                }
+                Poll::Pending => {
+                    return match this.ending.poll(context) {
+                        Poll::Ready(Ended::UpstreamBroke) => this.fail(Broken::Idle),
+                        Poll::Ready(ended) => {
+                            this.finish(ended);
+                            Poll::Ready(None)
+                        }
+                        Poll::Pending => Poll::Pending,
+                    };
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.trail.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.filter.is_some() { SizeHint::default() } else { self.upstream.size_hint() }
+    }
+}
+
+/// A body that is complete before it goes out.
+pub(super) struct Whole {
+    bytes: Option<Bytes>,
+    outcome: RpcOutcome,
+    trail: Option<Trail>,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A collected list with what it said.
+pub(super) struct Collected {
+    pub(super) bytes: Bytes,
+    pub(super) outcome: RpcOutcome,
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+impl Whole {
+    /// Takes over the bytes and the record.
+    pub(super) fn new(collected: Collected, trail: Trail) -> Self {
+        let Collected { bytes, outcome, permit } = collected;
+        Self { bytes: Some(bytes), outcome, trail: Some(trail), _permit: permit }
+    }
+}
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = self.get_mut();
+        let bytes = this.bytes.take();
+        if let Some(mut trail) = this.trail.take() {
+            trail.sent(bytes.as_ref().map_or(0, Bytes::len));
+            trail.finish(&this.outcome, Ended::Complete);
+        }
+        Poll::Ready(bytes.filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}

@@ -1,0 +1,63 @@
+//! Lists show a caller what the rules would let it use, no more.
+
+use super::super::forward::Answered;
+use super::body::{Collected, EventFilter, Predicate};
+use super::denied;
+use crate::denial::Denial;
+use crate::response::list::filter;
+use crate::response::{ListKind, Observer, SseFilter, media};
+use crate::snapshot::Route;
+use http_body_util::{BodyExt as _, Limited};
+use std::sync::Arc;
+use tollward_policy::operation::{Method, Operation, Target};
+
+/// Longest list that is read.
+const MAX_LIST: usize = 8 * 1024 * 1024;
+
+/// Reads a list that came as one document, and filters it.
+pub(super) async fn collect(answered: Answered, kind: ListKind) -> Result<Collected, Denial> {
+    let mut predicate = predicate(&answered);
+    let Answered { charged, response } = answered;
+    let idle = charged.permitted.resumed.understood.route.upstream.idle_timeout;
+    let mut observer = Observer::new(media(response.headers()));
+    let bytes = match tokio::time::timeout(idle, Limited::new(response.into_body(), MAX_LIST).collect()).await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(_)) => return Err(denied(&charged, "the MCP server's list broke off or is too long")),
+        Err(_) => return Err(denied(&charged, "the MCP server paused for too long in a list")),
+    };
+    observer.push(&bytes);
+    match filter(kind, &bytes, &mut predicate) {
+        Ok(filtered) => Ok(Collected { bytes: filtered.body, outcome: observer.finish(), permit: charged.permit }),
+        Err(error) => {
+            tracing::warn!(%error, server = %charged.permitted.resumed.understood.route.name, "a list was withheld");
+            Err(denied(&charged, "the MCP server's list can't be read"))
+        }
+    }
+}
+
+/// Filters lists that come as events: of one kind, or of any.
+pub(super) fn event_filter(answered: &Answered, kind: Option<ListKind>) -> EventFilter {
+    let predicate: Predicate = Box::new(predicate(answered));
+    match kind {
+        Some(kind) => SseFilter::new(kind, predicate),
+        None => SseFilter::resumed(predicate),
+    }
+}
+
+/// True for what this caller may see. Names that the server lists become known on the way.
+fn predicate(answered: &Answered) -> impl FnMut(&Target) -> bool + Send + 'static {
+    let permitted = &answered.charged.permitted;
+    let route: Arc<Route> = permitted.resumed.understood.route.clone();
+    let held = permitted.held;
+    move |target| {
+        route.known.add(target.name().map(str::to_owned));
+        let method = match target {
+            Target::Tool(_) => Method::ToolsCall,
+            Target::Resources(_) => Method::ResourcesRead,
+            Target::Prompt(_) => Method::PromptsGet,
+            Target::Task(_) => Method::TasksGet,
+            Target::None => return false,
+        };
+        route.rules.shows(&Operation { method, target: target.clone() }, &held)
+    }
+}

@@ -1,0 +1,56 @@
+//! Who calls.
+
+use super::discovery::Asked;
+use super::guess::{Attempt, Guessing};
+use crate::audit::Trail;
+use crate::authenticate::{AUTHORIZATION_LIST, AUTHORIZATION_SCHEME, Refusal};
+use crate::denial::{Challenge, Denial};
+use crate::snapshot::Route;
+use std::time::Duration;
+use tollward_policy::principal::Principal;
+use tollward_policy::reason::Reason;
+
+/// When to come back while an issuer's keys are missing.
+const KEYS_RETRY: Duration = Duration::from_secs(5);
+
+/// A request of a known caller.
+pub(super) struct Identified {
+    pub(super) asked: Asked,
+    pub(super) principal: Principal,
+}
+
+/// Verifies the token of this very request. Sessions, addresses and certificates never stand in for it.
+pub(super) async fn identify(guessing: Guessing, trail: &mut Trail) -> Result<Identified, Denial> {
+    let Guessing { asked, attempt } = guessing;
+    let route = &asked.route;
+    let principal = match route.authenticator.authenticate(&asked.routed.parts.headers).await {
+        Ok(principal) => principal,
+        Err(refusal) => return Err(refused(&refusal, route, attempt)),
+    };
+    attempt.succeeded();
+    trail.called_by(&principal, &route.recorded_claims);
+    Ok(Identified { asked, principal })
+}
+
+/// Only a bad token is a guess: asking without one is how every client begins, and our own failures are not the caller's.
+fn refused(refusal: &Refusal, route: &Route, attempt: Attempt) -> Denial {
+    let (url, initial) = (route.metadata_url(), &route.initial_scopes);
+    let denial = Denial::new(refusal.reason).detail(refusal.detail);
+    if refusal.detail == AUTHORIZATION_LIST {
+        // Two credentials in one request are a malformed request (RFC 6750 section 3.1), not a bad token.
+        return Denial::new(Reason::RequestMalformed).detail(refusal.detail);
+    }
+    if refusal.reason == Reason::CredentialsMissing || refusal.detail == AUTHORIZATION_SCHEME {
+        attempt.succeeded();
+        return denial.challenge(Challenge::first_contact(url, initial));
+    }
+    if refusal.reason == Reason::KeysUnavailable {
+        attempt.succeeded();
+        return denial.retry_after(refusal.retry_after.unwrap_or(KEYS_RETRY));
+    }
+    if refusal.reason == Reason::ClientNotAllowed {
+        // The token is good, so that asking for another one would not help (and some clients would try for ever).
+        return denial;
+    }
+    denial.challenge(Challenge::invalid_token(url, initial))
+}

@@ -1,0 +1,245 @@
+//! Puts a process together and takes it apart. Construction is separate from running, so that `tollward dev` and tests run
+//! the very data plane that production runs.
+
+use crate::audit::{AuditSink, Auditor, Fanout, OtelSink};
+use crate::authenticate::{GuardedFetch, Providers, TokenCache};
+use crate::clock::Clock;
+use crate::limiter::Limiter;
+use crate::listen::{Bounds, Certificate, Stamp, TlsError, mutual, serve, server};
+use crate::observe::{Observed, probes, report};
+use crate::pipeline::{GuessLimiter, Pipeline, client};
+use crate::reload::{ConfigWatch, Loaded, ReadError, read, watch_certificates};
+use crate::snapshot::{CompileError, Parts};
+use crate::state::State;
+use crate::trace::Tracing;
+use axum::Router;
+use axum::body::Body;
+use governor::clock::DefaultClock;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use rustls::ServerConfig;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tollward_netguard::{Allowance, DialPolicy, FetchLimits, ResolveError, Scheme, SystemResolver};
+use tollward_policy::config::{DialConfig, ListenerTls, ProcessConfig, Scheme as ConfigScheme};
+use tollward_telemetry::Telemetry;
+use tower::ServiceExt as _;
+
+/// Bounds of a fetch of keys or metadata.
+const FETCH: FetchLimits =
+    FetchLimits { total: Duration::from_secs(10), connect: Duration::from_secs(3), max_body: 1024 * 1024 };
+
+/// What a process is made of.
+pub struct Setup {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// Telemetry.
+    pub telemetry: Arc<Telemetry>,
+    /// Where audit records go besides telemetry.
+    pub sinks: Vec<Arc<dyn AuditSink>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a process can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The configuration's files.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Name resolution.
+    #[error(transparent)]
+    Resolver(#[from] ResolveError),
+    /// A port.
+    #[error("can't listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// A running process.
+pub struct Running {
+    /// Where clients connect.
+    pub public: SocketAddr,
+    /// Where probes connect.
+    pub observe: SocketAddr,
+    /// Where the operator connects.
+    pub report: Option<SocketAddr>,
+    ending: CancellationToken,
+    tasks: JoinSet<()>,
+    /// Ends last, so that probes see the process drain.
+    last: CancellationToken,
+    last_tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// Stops accepting, lets requests in flight end within their time, and returns.
+    pub async fn drain(mut self) {
+        self.ending.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        self.last.cancel();
+        while self.last_tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Starts a process: everything is bound and checked when this returns.
+pub async fn start(setup: Setup) -> Result<Running, StartError> {
+    let stamp = Stamp::of(&setup.config);
+    let loaded = read(&setup.config)?;
+    let process = loaded.config.process.clone();
+    let parts = Arc::new(parts(&process.dial, setup.clock.clone())?);
+    let state = Arc::new(State::new(parts.compile(&loaded.config, loaded.digest.clone())?, setup.clock.clone()));
+    let restart_required = Arc::new(AtomicBool::new(false));
+    let ending = CancellationToken::new();
+    let observed = Observed {
+        state: state.clone(),
+        parts: parts.clone(),
+        telemetry: setup.telemetry.clone(),
+        draining: ending.clone(),
+        restart_required: restart_required.clone(),
+    };
+    let pipeline = Arc::new(pipeline(&setup, &state, &loaded, &ending));
+    let listeners = Listeners::bind(&process).await?;
+    let mut certificates = Vec::new();
+    let mut tasks = JoinSet::new();
+    let (last, mut last_tasks) = (CancellationToken::new(), JoinSet::new());
+
+    let bounds = Bounds::new(&process.http, Duration::from_secs(u64::from(process.drain_seconds)));
+    let small = Bounds { connections: 64, drain: Duration::from_secs(1), ..bounds.clone() };
+    let public_tls = public_tls(&process, &mut certificates)?;
+    let handler = move |request, peer| {
+        let pipeline = pipeline.clone();
+        async move { pipeline.serve(request, peer).await }
+    };
+    let (public, observe) = (listeners.public.1, listeners.observe.1);
+    tasks.spawn(serve(listeners.public.0, public_tls, bounds, ending.clone(), handler));
+    last_tasks.spawn(serve(listeners.observe.0, None, small.clone(), last.clone(), routed(probes(observed.clone()))));
+    let mut report_address = None;
+    if let (Some((listener, address)), Some(config)) = (listeners.report, &process.report) {
+        let certificate = Certificate::load(&config.certificate, &config.private_key)?;
+        certificates.push(certificate.clone());
+        let tls = mutual(certificate, &config.client_ca, &config.client_name)?;
+        last_tasks.spawn(serve(listener, Some(tls), small, last.clone(), routed(report(observed))));
+        report_address = Some(address);
+    }
+    let watch = ConfigWatch { path: setup.config, stamp, parts, state, process, restart_required };
+    tasks.spawn(watch.run(ending.clone()));
+    tasks.spawn(watch_certificates(certificates, ending.clone()));
+    Ok(Running { public, observe, report: report_address, ending, tasks, last, last_tasks })
+}
+
+fn pipeline(setup: &Setup, state: &Arc<State>, loaded: &Loaded, ending: &CancellationToken) -> Pipeline {
+    let mut sinks: Vec<Arc<dyn AuditSink>> = setup.sinks.clone();
+    sinks.push(Arc::new(OtelSink::new(&setup.telemetry)));
+    let connect = loaded.config.routes.iter().map(|route| route.upstream.connect_timeout_seconds).max().unwrap_or(2);
+    Pipeline {
+        state: state.clone(),
+        auditor: Auditor::new(Arc::new(Fanout(sinks)), setup.clock.clone()),
+        tracing: Tracing::new(&setup.telemetry),
+        upstream: client(Duration::from_secs(u64::from(connect))),
+        guesses: GuessLimiter::new(DefaultClock::default()),
+        in_flight: Arc::new(Semaphore::new(loaded.config.process.http.max_in_flight as usize)),
+        draining: ending.clone(),
+    }
+}
+
+fn parts(dial: &DialConfig, clock: Arc<dyn Clock>) -> Result<Parts, StartError> {
+    let scheme = |scheme| match scheme {
+        ConfigScheme::Http => Scheme::Http,
+        ConfigScheme::Https => Scheme::Https,
+    };
+    let allow = dial.allow.iter().map(|entry| Allowance { cidr: entry.cidr, scheme: scheme(entry.scheme) }).collect();
+    let policy = DialPolicy { allow, deny: dial.deny.clone() };
+    let fetch = Arc::new(GuardedFetch::new(policy, Arc::new(SystemResolver::from_system()?), FETCH));
+    Ok(Parts {
+        providers: Providers::new(fetch, clock.clone()),
+        tokens: Arc::new(TokenCache::new()),
+        limiter: Limiter::new(DefaultClock::default()),
+        clock,
+        own_session_keys: Mutex::default(),
+        known: Mutex::default(),
+    })
+}
+
+struct Listeners {
+    public: (TcpListener, SocketAddr),
+    observe: (TcpListener, SocketAddr),
+    report: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Listeners {
+    async fn bind(process: &ProcessConfig) -> Result<Self, StartError> {
+        let report = match &process.report {
+            Some(config) => Some(bind(config.address).await?),
+            None => None,
+        };
+        Ok(Self { public: bind(process.public.address).await?, observe: bind(process.observe).await?, report })
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Bind { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+fn public_tls(
+    process: &ProcessConfig,
+    certificates: &mut Vec<Arc<Certificate>>,
+) -> Result<Option<Arc<ServerConfig>>, StartError> {
+    match &process.public.tls {
+        ListenerTls::Off {} => Ok(None),
+        ListenerTls::Files { certificate, private_key } => {
+            let certificate = Certificate::load(certificate, private_key)?;
+            certificates.push(certificate.clone());
+            Ok(Some(server(certificate)?))
+        }
+    }
+}
+
+/// A router as a handler of connections.
+fn routed(
+    router: Router,
+) -> impl Fn(Request<Incoming>, SocketAddr) -> futures_util::future::BoxFuture<'static, Response<Body>>
++ Clone
++ Send
++ Sync
++ 'static {
+    move |request, _peer| {
+        let router = router.clone();
+        Box::pin(async move {
+            match router.oneshot(request.map(Body::new)).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        })
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub async fn signalled() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! The keys that session ids are sealed with, from files or random.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use tollward_policy::config::{SessionConfig, SessionKey};
+use zeroize::Zeroizing;
+
+/// Bytes of a key: AES-256.
+pub(super) const KEY_LENGTH: usize = 32;
+
+/// Keys by id, in the order of the configuration: the first seals, all open. Cleared from memory when dropped.
+pub struct SessionKeys(Vec<(u8, Zeroizing<[u8; KEY_LENGTH]>)>);
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionKeyError {
+    /// The file can't be read.
+    #[error("session key {id}: can't read {path}: {source}")]
+    Unreadable {
+        /// Id of the key.
+        id: u8,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file holds something else.
+    #[error("session key {id}: {path} must hold exactly {KEY_LENGTH} raw bytes")]
+    WrongLength {
+        /// Id of the key.
+        id: u8,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two keys of one id.
+    #[error("session key {0} is configured twice; give each key an id of its own")]
+    DuplicateId(u8),
+    /// No key at all.
+    #[error("no session key: give at least one")]
+    Empty,
+    /// The system gives no randomness.
+    #[error("can't make a random session key")]
+    NoRandomness,
+}
+
+impl SessionKeys {
+    /// Keys that the caller made.
+    pub fn new(keys: impl IntoIterator<Item = (u8, [u8; KEY_LENGTH])>) -> Result<Self, SessionKeyError> {
+        let keys = keys.into_iter().map(|(id, key)| (id, Zeroizing::new(key))).collect();
+        Self::checked(keys)
+    }
+
+    /// Reads the configured key files. If none is configured, one random key that lives as long as the process: sessions
+    /// then end with it, and replicas can't open each other's.
+    pub fn load(config: &SessionConfig) -> Result<Self, SessionKeyError> {
+        if config.keys.is_empty() {
+            return Self::random();
+        }
+        let keys = config.keys.iter().map(|key| read(key).map(|bytes| (key.id, bytes))).collect::<Result<_, _>>()?;
+        Self::checked(keys)
+    }
+
+    fn random() -> Result<Self, SessionKeyError> {
+        let mut key = Zeroizing::new([0; KEY_LENGTH]);
+        aws_lc_rs::rand::fill(key.as_mut_slice()).map_err(|_| SessionKeyError::NoRandomness)?;
+        Self::checked(vec![(0, key)])
+    }
+
+    fn checked(keys: Vec<(u8, Zeroizing<[u8; KEY_LENGTH]>)>) -> Result<Self, SessionKeyError> {
+        if keys.is_empty() {
+            return Err(SessionKeyError::Empty);
+        }
+        for (index, (id, _)) in keys.iter().enumerate() {
+            if keys.iter().skip(index + 1).any(|(other, _)| other == id) {
+                return Err(SessionKeyError::DuplicateId(*id));
+            }
+        }
+        Ok(Self(keys))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u8, &[u8; KEY_LENGTH])> {
+        self.0.iter().map(|(id, key)| (*id, &**key))
+    }
+}
+
+/// Reads one byte more than a key has, so that a longer file is noticed and a huge one is not read.
+fn read(key: &SessionKey) -> Result<Zeroizing<[u8; KEY_LENGTH]>, SessionKeyError> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_LENGTH + 1));
+    open(&key.file, &mut bytes).map_err(|source| SessionKeyError::Unreadable {
+        id: key.id,
+        path: key.file.clone(),
+        source,
+    })?;
+    let exact: Result<[u8; KEY_LENGTH], _> = bytes.as_slice().try_into();
+    exact.map(Zeroizing::new).map_err(|_| SessionKeyError::WrongLength { id: key.id, path: key.file.clone() })
+}
+
+fn open(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<usize> {
+    File::open(path)?.take(KEY_LENGTH as u64 + 1).read_to_end(bytes)
+}
+
+impl fmt::Debug for SessionKeys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(self.0.iter().map(|(id, _)| id)).finish()
+    }
+}

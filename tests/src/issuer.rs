@@ -1,0 +1,166 @@
+//! A double of an authorization server: discovery, keys, tokens, and the ways in which one fails.
+
+use crate::clock::TestClock;
+use crate::config::ENDPOINT;
+use crate::key::Key;
+use crate::loopback::{Cut, Loopback};
+use crate::token::{Minted, Token};
+use axum::body::Body;
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+use tollward_sidecar::clock::Clock as _;
+
+const REALM: &str = "/realms/shop";
+const JWKS: &str = "/realms/shop/jwks";
+
+/// How it answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// As it should.
+    Good,
+    /// With that status.
+    Status(StatusCode),
+    /// Not at all: connections are cut.
+    Down,
+    /// Never.
+    Slow,
+    /// With 200 and something else than JSON.
+    Garbage,
+    /// With a redirect to another address.
+    Redirect(String),
+}
+
+struct Shared {
+    health: Mutex<Health>,
+    keys: Mutex<Vec<Arc<Key>>>,
+    /// Paths that were asked for.
+    asked: Mutex<Vec<String>>,
+}
+
+/// A running authorization server.
+pub struct Issuer {
+    shared: Arc<Shared>,
+    server: Loopback,
+    clock: TestClock,
+    minted: Minted,
+}
+
+impl Issuer {
+    /// Starts with one ES256 key, `key-1`.
+    pub async fn start(clock: TestClock) -> Self {
+        let shared = Arc::new(Shared {
+            health: Mutex::new(Health::Good),
+            keys: Mutex::new(vec![Arc::new(Key::new("key-1", "ES256"))]),
+            asked: Mutex::default(),
+        });
+        let state = Arc::clone(&shared);
+        let server = Loopback::start(move |request| {
+            let state = Arc::clone(&state);
+            async move { state.answer(request.uri().path(), request.headers().get("host")).await }
+        })
+        .await;
+        Self { shared, server, clock, minted: Minted::default() }
+    }
+
+    /// `iss`.
+    pub fn url(&self) -> String {
+        format!("http://{}{REALM}", self.server.address())
+    }
+
+    /// The key that signs unless a token says otherwise: the one published last.
+    pub fn key(&self) -> Arc<Key> {
+        lock(&self.shared.keys).last().cloned().expect("an issuer has a key")
+    }
+
+    /// Publishes these keys and no others.
+    pub fn publish(&self, keys: impl IntoIterator<Item = Arc<Key>>) {
+        *lock(&self.shared.keys) = keys.into_iter().collect();
+    }
+
+    /// Answers like that from now on.
+    pub fn set_health(&self, health: Health) {
+        *lock(&self.shared.health) = health;
+    }
+
+    /// A good token for the default endpoint.
+    pub fn token(&self) -> Token {
+        Token::valid(&self.url(), ENDPOINT, self.clock.unix_seconds(), &self.key(), Arc::clone(&self.minted))
+    }
+
+    /// Now, as the data plane and the tokens see it, in seconds since the epoch.
+    pub fn now(&self) -> i64 {
+        self.clock.unix_seconds()
+    }
+
+    /// How often the key set was asked for.
+    pub fn key_fetches(&self) -> usize {
+        lock(&self.shared.asked).iter().filter(|path| *path == JWKS).count()
+    }
+
+    /// How often anything was asked for.
+    pub fn requests(&self) -> usize {
+        lock(&self.shared.asked).len()
+    }
+
+    /// The metadata document, byte for byte.
+    pub fn metadata(&self) -> String {
+        metadata(&self.server.address().to_string())
+    }
+
+    /// Every token that was minted.
+    pub fn minted(&self) -> Vec<String> {
+        lock(&self.minted).clone()
+    }
+}
+
+impl Shared {
+    async fn answer(&self, path: &str, host: Option<&http::HeaderValue>) -> Result<Response<Body>, Cut> {
+        lock(&self.asked).push(path.to_owned());
+        let health = lock(&self.health).clone();
+        match health {
+            Health::Good => {}
+            Health::Status(status) => return Ok(whole(status, "{}".into())),
+            Health::Down => return Err(Cut),
+            Health::Slow => std::future::pending().await,
+            Health::Garbage => return Ok(whole(StatusCode::OK, "<html>come back later".into())),
+            Health::Redirect(to) => {
+                let mut response = whole(StatusCode::FOUND, String::new());
+                response.headers_mut().insert(LOCATION, to.parse().expect("a URL is a header value"));
+                return Ok(response);
+            }
+        }
+        let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+        Ok(match path {
+            JWKS => whole(StatusCode::OK, self.key_set().to_string()),
+            "/.well-known/oauth-authorization-server/realms/shop" => whole(StatusCode::OK, metadata(host)),
+            _ => whole(StatusCode::NOT_FOUND, "{}".into()),
+        })
+    }
+
+    fn key_set(&self) -> Value {
+        let keys: Vec<_> = lock(&self.keys).iter().map(|key| key.jwk()).collect();
+        json!({"keys": keys})
+    }
+}
+
+/// With white space that nobody would write again, so that a copy shows itself.
+fn metadata(host: &str) -> String {
+    let base = format!("http://{host}{REALM}");
+    format!(
+        "{{ \"issuer\":\"{base}\",\n  \"authorization_endpoint\":\"{base}/authorize\", \"token_endpoint\":\"{base}/token\",\
+         \n  \"jwks_uri\":\"{base}/jwks\", \"response_types_supported\":[\"code\"], \"code_challenge_methods_supported\":[\"S256\"] }}\n"
+    )
+}
+
+fn whole(status: StatusCode, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    response
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,81 @@
+//! An HTTP server on a loopback port for the doubles. It ends, with all its connections, when it is dropped.
+
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+
+/// The connection is cut instead of answering.
+#[derive(Debug)]
+pub struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("the connection is cut")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+type Answering = futures_util::future::BoxFuture<'static, Result<Response<Body>, Cut>>;
+type Handler = Arc<dyn Fn(Request<Incoming>) -> Answering + Send + Sync>;
+
+/// A running server.
+pub struct Loopback {
+    address: SocketAddr,
+    handler: Handler,
+    task: Mutex<Option<AbortOnDropHandle<()>>>,
+}
+
+impl Loopback {
+    /// Starts on a free port.
+    pub async fn start<F, R>(handler: F) -> Self
+    where
+        F: Fn(Request<Incoming>) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Response<Body>, Cut>> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let handler: Handler = Arc::new(move |request| Box::pin(handler(request)));
+        let task = serve(listener, Arc::clone(&handler));
+        Self { address, handler, task: Mutex::new(Some(task)) }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Closes the port and every connection.
+    pub fn stop(&self) {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Listens again, on the same port.
+    pub async fn resume(&self) {
+        let listener = TcpListener::bind(self.address).await.expect("the port is still free");
+        let task = serve(listener, Arc::clone(&self.handler));
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+}
+
+fn serve(listener: TcpListener, handler: Handler) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            let handler = Arc::clone(&handler);
+            connections.spawn(async move {
+                let service = service_fn(move |request| handler(request));
+                // A cut connection is what a test asked for.
+                let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    }))
+}

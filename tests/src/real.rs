@@ -1,0 +1,22 @@
+//! Programs that other people wrote, as processes of this test run: MCP clients and servers, identity providers, and the
+//! official conformance suite. Nothing of Tollward's behaviour is doubled here.
+//!
+//! Map, from the outside inwards:
+//! - [`guarded`] is the data plane in front of a real server; [`visit`] is one run of a real client against it.
+//! - [`suite`] runs the conformance suite and compares two runs.
+//! - [`provider`] and [`keycloak`] are identity providers, [`server`] the MCP servers.
+//! - [`passage`] is a way between two parts on which requests are seen and headers added.
+//! - [`process`], [`place`] and [`http`] are what those are made of.
+//!
+//! Assumptions: the programs were installed by `cargo xtask test` or by the command that a missing one is answered with.
+
+pub mod guarded;
+pub mod http;
+pub mod keycloak;
+pub mod passage;
+pub mod place;
+pub mod process;
+pub mod provider;
+pub mod server;
+pub mod suite;
+pub mod visit;

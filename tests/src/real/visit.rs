@@ -1,0 +1,120 @@
+//! One run of a real client: it connects, signs in if it is asked to, lists, calls, and tells what happened.
+
+use crate::real::place;
+use crate::real::process::{Process, command};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Longest run, on a loaded machine.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// An official SDK.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sdk {
+    /// `@modelcontextprotocol/client`: both eras.
+    TypeScript,
+    /// `@modelcontextprotocol/sdk`: the legacy era.
+    OlderTypeScript,
+    /// `mcp` of `PyPI`: both eras.
+    Python,
+}
+
+/// A run in the making.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    sdk: Sdk,
+    arguments: Vec<String>,
+}
+
+/// What the client says: the members that `tests/clients/README.md` lists.
+#[derive(Debug, Clone)]
+pub struct Told(Value);
+
+impl Visit {
+    /// A run against an endpoint.
+    pub fn new(sdk: Sdk, url: &str) -> Self {
+        let visit = Self { sdk, arguments: Vec::new() }.with(["--url", url, "--timeout", "90"]);
+        if sdk == Sdk::OlderTypeScript { visit.with(["--sdk", "1"]) } else { visit }
+    }
+
+    /// With further arguments.
+    #[must_use]
+    pub fn with<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(str::to_owned));
+        self
+    }
+
+    /// Lists the tools.
+    #[must_use]
+    pub fn list(self) -> Self {
+        self.with(["--list"])
+    }
+
+    /// Calls a tool.
+    #[must_use]
+    pub fn call(self, tool: &str, arguments: &Value) -> Self {
+        self.with(["--call", tool, "--args", &arguments.to_string()])
+    }
+
+    /// Lets the client ask for more scopes.
+    #[must_use]
+    pub fn step_up(self) -> Self {
+        self.with(["--step-up"])
+    }
+
+    /// `auto`, `legacy` or a revision.
+    #[must_use]
+    pub fn protocol(self, protocol: &str) -> Self {
+        self.with(["--protocol", protocol])
+    }
+
+    /// With this token instead of signing in.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        self.with(["--token", token])
+    }
+
+    /// Runs it.
+    pub async fn run(&self) -> Told {
+        let visit = self.clone();
+        tokio::task::spawn_blocking(move || visit.run_here()).await.expect("the client's run was judged")
+    }
+
+    fn run_here(&self) -> Told {
+        let (name, mut program) = match self.sdk {
+            Sdk::TypeScript | Sdk::OlderTypeScript => ("the TypeScript client", command(place::node())),
+            Sdk::Python => ("the Python client", command(place::python())),
+        };
+        let script = if self.sdk == Sdk::Python { "python_client.py" } else { "typescript-client.mjs" };
+        program.arg(place::clients().join(script)).args(&self.arguments);
+        let ended = Process::start(name, program).ended(LIMIT);
+        let told = serde_json::from_str(&ended.output);
+        Told(told.unwrap_or_else(|error| panic!("{name} should tell what happened ({error}): {ended:?}")))
+    }
+}
+
+impl Told {
+    /// The value at a JSON pointer; null if there is none.
+    pub fn at(&self, pointer: &str) -> &Value {
+        self.0.pointer(pointer).unwrap_or(&Value::Null)
+    }
+
+    /// The text at a JSON pointer; empty if there is none.
+    pub fn text(&self, pointer: &str) -> &str {
+        self.at(pointer).as_str().unwrap_or_default()
+    }
+
+    /// Texts of the list at a JSON pointer, sorted.
+    pub fn sorted(&self, pointer: &str) -> Vec<&str> {
+        let mut texts: Vec<_> = self.at(pointer).as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        texts.sort_unstable();
+        texts
+    }
+
+    /// Fails unless every step was done.
+    #[must_use]
+    pub fn done(self) -> Self {
+        assert!(self.at("/error").is_null(), "the client should have done all: {:#}", self.0);
+        self
+    }
+}

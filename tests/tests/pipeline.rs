@@ -1,0 +1,48 @@
+//! The whole data plane on real sockets, between a double of an authorization server and a double of an MCP server: what
+//! passes, what is refused and how, and that nothing else reaches the MCP server.
+//!
+//! One file for each subject; `tollward_tests::world` says what must hold of every refusal. Cases that depend on neither run
+//! over both versions of HTTP and in both protocol eras.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "outside of test functions too, a failed expectation is how these tests fail"
+)]
+
+#[path = "pipeline/authentication.rs"]
+mod authentication;
+#[path = "pipeline/authorization.rs"]
+mod authorization;
+#[path = "pipeline/browsers.rs"]
+mod browsers;
+#[path = "pipeline/discovery.rs"]
+mod discovery;
+#[path = "pipeline/draining.rs"]
+mod draining;
+#[path = "pipeline/envelope.rs"]
+mod envelope;
+#[path = "pipeline/forwarding.rs"]
+mod forwarding;
+#[path = "pipeline/keys.rs"]
+mod keys;
+#[path = "pipeline/limits.rs"]
+mod limits;
+#[path = "pipeline/lists.rs"]
+mod lists;
+#[path = "pipeline/listeners.rs"]
+mod listeners;
+#[path = "pipeline/process.rs"]
+mod process;
+#[path = "pipeline/reload.rs"]
+mod reload;
+#[path = "pipeline/sessions.rs"]
+mod sessions;
+#[path = "pipeline/smuggling.rs"]
+mod smuggling;
+#[path = "pipeline/storm.rs"]
+mod storm;
+#[path = "pipeline/streams.rs"]
+mod streams;
+#[path = "pipeline/tokens.rs"]
+mod tokens;

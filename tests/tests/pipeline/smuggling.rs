@@ -1,0 +1,199 @@
+//! Requests that two readers of HTTP could take for two different things, as bytes on a bare socket, each with a good token.
+//! Whoever refuses them, the library or the pipeline: nothing may reach the MCP server.
+
+use tollward_policy::operation::Era;
+use tollward_tests::client::exchange;
+use tollward_tests::mcp::Call;
+use tollward_tests::world::World;
+
+/// The head without its last line break, with the headers of a good call apart from those that say how long the body is.
+fn head(world: &World, line: &str, host: &str) -> String {
+    let token = world.token();
+    format!(
+        "{line}\r\n{host}Authorization: Bearer {token}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n\
+         MCP-Protocol-Version: 2025-11-25\r\nConnection: close\r\n"
+    )
+}
+
+fn body() -> String {
+    String::from_utf8(Call::tool(Era::Legacy, "get_product").body.to_vec()).expect("JSON is UTF-8")
+}
+
+const LINE: &str = "POST /shop/mcp HTTP/1.1";
+const HOST: &str = "Host: mcp.example.test\r\n";
+
+/// A request with these framing headers and a body in chunks or as it is.
+fn framed(world: &World, framing: &str, chunked: bool) -> Vec<u8> {
+    let body = body();
+    let body = if chunked { format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()) } else { body };
+    format!("{}{framing}\r\n\r\n{body}", head(world, LINE, HOST)).into_bytes()
+}
+
+/// What the client gets, as `status` or `closed`.
+fn status(answer: &str) -> &str {
+    answer.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.split(' ').next()).unwrap_or("closed")
+}
+
+async fn each_is_refused(world: &World, cases: Vec<(&str, Vec<u8>)>) {
+    let mut wrong = Vec::new();
+    for (what, bytes) in cases {
+        let before = world.upstream.count();
+        let answer = exchange(world.sidecar.public, &bytes).await;
+        let reached = world.upstream.count() - before;
+        if reached > 0 || !(status(&answer).starts_with('4') || status(&answer) == "closed") {
+            wrong.push(format!("{what}: {reached} reached the MCP server; {answer:?}"));
+        }
+        assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{what}: one answer at most: {answer:?}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    world.end();
+}
+
+#[tokio::test]
+async fn the_good_request_passes_so_that_the_bad_ones_say_something() {
+    let world = World::start().await;
+    for (chunked, framing) in [(false, format!("Content-Length: {}", body().len())), (true, "Transfer-Encoding: chunked".to_owned())] {
+        let answer = exchange(world.sidecar.public, &framed(&world, &framing, chunked)).await;
+        assert_eq!(status(&answer), "200", "{answer}");
+    }
+    assert_eq!(world.upstream.count(), 2);
+    let first = &world.upstream.requests()[1];
+    assert_eq!(first.header("content-length"), body().len().to_string(), "what was judged is what is sent");
+    world.end();
+}
+
+#[tokio::test]
+async fn a_body_whose_length_is_told_in_two_ways_is_refused() {
+    let world = World::start().await;
+    let length = body().len();
+    let (shorter, both) = (length - 1, format!("Content-Length: {length}\r\nTransfer-Encoding: chunked"));
+    let cases = vec![
+        ("length, then chunked", framed(&world, &both, true)),
+        ("chunked, then length", framed(&world, &format!("Transfer-Encoding: chunked\r\nContent-Length: {length}"), true)),
+        ("two lengths", framed(&world, &format!("Content-Length: {length}\r\nContent-Length: {shorter}"), false)),
+        ("two equal lengths", framed(&world, &format!("Content-Length: {length}\r\nContent-Length: {length}"), false)),
+        ("a list of lengths", framed(&world, &format!("Content-Length: {length}, {length}"), false)),
+        ("a length with a sign", framed(&world, &format!("Content-Length: +{length}"), false)),
+        ("a hexadecimal length", framed(&world, &format!("Content-Length: 0x{length:x}"), false)),
+        ("a negative length", framed(&world, "Content-Length: -1", false)),
+        ("a length beyond 64 bits", framed(&world, "Content-Length: 99999999999999999999", false)),
+    ];
+    each_is_refused(&world, cases).await;
+}
+
+#[tokio::test]
+async fn a_transfer_coding_that_is_not_exactly_chunked_is_refused() {
+    let world = World::start().await;
+    let codings = [
+        "xchunked", "chunked, identity", "identity", "gzip, chunked", "chunked\u{b}", "chunked, chunked", "\"chunked\"", "chunked;q=1", "",
+    ];
+    let mut cases: Vec<_> =
+        codings.into_iter().map(|coding| (coding, framed(&world, &format!("Transfer-Encoding: {coding}"), true))).collect();
+    cases.push(("two codings", framed(&world, "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", true)));
+    cases.push(("two different codings", framed(&world, "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", true)));
+    cases.push(("a space before the colon", framed(&world, "Transfer-Encoding : chunked", true)));
+    cases.push(("folded", framed(&world, "Transfer-Encoding:\r\n chunked", true)));
+    each_is_refused(&world, cases).await;
+}
+
+#[tokio::test]
+async fn chunks_that_are_not_well_formed_are_refused() {
+    let world = World::start().await;
+    let body = body();
+    let chunked = |text: String| format!("{}Transfer-Encoding: chunked\r\n\r\n{text}", head(&world, LINE, HOST)).into_bytes();
+    let size = format!("{:x}", body.len());
+    let cases = vec![
+        ("a size that overflows", chunked(format!("ffffffffffffffff1\r\n{body}\r\n0\r\n\r\n"))),
+        ("no size", chunked(format!("\r\n{body}\r\n0\r\n\r\n"))),
+        ("a size with a sign", chunked(format!("+{size}\r\n{body}\r\n0\r\n\r\n"))),
+        ("a size with a prefix", chunked(format!("0x{size}\r\n{body}\r\n0\r\n\r\n"))),
+        ("a bare line feed after the size", chunked(format!("{size}\n{body}\r\n0\r\n\r\n"))),
+        ("no line break after the chunk", chunked(format!("{size}\r\n{body}0\r\n\r\n"))),
+        ("an extension of 64 KiB", chunked(format!("{size};x={}\r\n{body}\r\n0\r\n\r\n", "y".repeat(65_536)))),
+    ];
+    each_is_refused(&world, cases).await;
+}
+
+#[tokio::test]
+async fn heads_that_are_not_well_formed_are_refused() {
+    let world = World::start().await;
+    let length = format!("Content-Length: {}", body().len());
+    let with = |header: &str| framed(&world, &format!("{length}\r\n{header}"), false);
+    let line = |line: &str, host: &str| format!("{}{length}\r\n\r\n{}", head(&world, line, host), body()).into_bytes();
+    let cases = vec![
+        ("a folded header", with("X-A: 1\r\n 2")),
+        ("a space before the colon", with("X-A : 1")),
+        ("a null in a value", with("X-A: 1\u{0}2")),
+        ("a bare carriage return in a value", with("X-A: 1\r2")),
+        ("an empty name", with(": 1")),
+        ("a name with a space", with("X A: 1")),
+        ("a line without colon", with("X-A")),
+        ("another authority in the target", line("POST http://evil.example/shop/mcp HTTP/1.1", HOST)),
+        ("the right target under another Host", line("POST http://mcp.example.test/shop/mcp HTTP/1.1", "Host: evil.example\r\n")),
+        ("two hosts", line(LINE, "Host: mcp.example.test\r\nHost: evil.example\r\n")),
+        ("two equal hosts", line(LINE, "Host: mcp.example.test\r\nHost: mcp.example.test\r\n")),
+        ("no host", line(LINE, "")),
+        ("an empty host", line(LINE, "Host:\r\n")),
+        ("a host with a user", line(LINE, "Host: a@mcp.example.test\r\n")),
+        ("a host with a path", line(LINE, "Host: mcp.example.test/shop\r\n")),
+        ("a port that is none", line(LINE, "Host: mcp.example.test:99999\r\n")),
+        ("a target without slash", line("POST shop/mcp HTTP/1.1", HOST)),
+        ("a target with a fragment", line("POST /shop/mcp#x HTTP/1.1", HOST)),
+        ("a tunnel", line("CONNECT mcp.example.test:443 HTTP/1.1", HOST)),
+        ("a method with a space", line("POST  /shop/mcp HTTP/1.1", HOST)),
+        ("another version", line("POST /shop/mcp HTTP/1.2", HOST)),
+        ("HTTP/1.0 without host", line("POST /shop/mcp HTTP/1.0", "")),
+        ("no version", line("POST /shop/mcp", HOST)),
+        ("a proxy's preamble", [b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n".to_vec(), line(LINE, HOST)].concat()),
+        ("a header of 40 KiB", with(&format!("X-A: {}", "y".repeat(40_960)))),
+        ("120 headers", with(&(0..120).map(|n| format!("X-{n}: 1")).collect::<Vec<_>>().join("\r\n"))),
+        ("a target of 40 KiB", line(&format!("POST /shop/mcp?{} HTTP/1.1", "y".repeat(40_960)), HOST)),
+    ];
+    each_is_refused(&world, cases).await;
+}
+
+#[tokio::test]
+async fn an_upgrade_is_never_made() {
+    let world = World::start().await;
+    let length = body().len();
+    for protocol in ["websocket", "h2c", "foo"] {
+        let framing = format!("Content-Length: {length}\r\nUpgrade: {protocol}\r\nHTTP2-Settings: AAMAAABkAAQAAP__");
+        let answer = exchange(world.sidecar.public, &framed(&world, &framing, false)).await;
+        assert_ne!(status(&answer), "101", "{protocol}: {answer}");
+        let names: Vec<_> = world.upstream.requests().iter().flat_map(|seen| seen.headers.keys().cloned()).collect();
+        assert!(!names.iter().any(|name| ["upgrade", "http2-settings"].contains(&name.as_str())), "{protocol}");
+    }
+    world.end();
+}
+
+#[tokio::test]
+async fn trailers_are_no_headers() {
+    let world = World::start().await;
+    let body = body();
+    let head = head(&world, LINE, HOST).replacen("Authorization", "X-No", 1);
+    let token = world.token();
+    let request = format!(
+        "{head}Transfer-Encoding: chunked\r\nTrailer: Authorization\r\n\r\n{:x}\r\n{body}\r\n0\r\nAuthorization: Bearer {token}\r\n\r\n",
+        body.len()
+    );
+    let answer = exchange(world.sidecar.public, request.as_bytes()).await;
+    assert_eq!(status(&answer), "401", "{answer}");
+    assert_eq!(world.upstream.count(), 0);
+    world.end();
+}
+
+#[tokio::test]
+async fn what_follows_a_refused_request_is_not_taken_for_another() {
+    let world = World::start().await;
+    let inner = framed(&world, &format!("Content-Length: {}", body().len()), false);
+    // Refused by its media type before the body is read; the body is a good request.
+    let outer = format!(
+        "{LINE}\r\n{HOST}Authorization: Bearer {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        world.token(),
+        inner.len()
+    );
+    let answer = exchange(world.sidecar.public, &[outer.into_bytes(), inner].concat()).await;
+    assert_eq!(status(&answer), "415", "{answer}");
+    assert_eq!((answer.matches("HTTP/1.1 ").count(), world.upstream.count()), (1, 0));
+    world.end();
+}

@@ -1,0 +1,100 @@
+//! `cargo xtask bench sidecar`: requests a second, time and processor time of a call through the sidecar against the bare
+//! MCP server, and the sidecar's memory. Everything that the sidecar does by default is on, and it has to prove that it
+//! refuses before anything is measured: a proxy that checks nothing is fast.
+
+mod configuration;
+mod memory;
+mod prepare;
+mod proof;
+mod report;
+mod rig;
+mod sample;
+mod scenario;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::machine::{self, Cores};
+use crate::{cache, packages, process, say, workspace};
+use report::Report;
+use rig::{Programs, Rig};
+use scenario::Target;
+
+/// Arguments of `cargo xtask bench sidecar`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Length of each measurement
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=600))]
+    seconds: u32,
+    /// How often each is taken, in turn with all others
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Also write every sample to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args) -> Result<()> {
+    let scratch = workspace::scratch()?;
+    cache::locked(&scratch.join("bench.lock"), "bench", || measure(args, &scratch.join("bench")))
+}
+
+fn measure(args: &Args, folder: &Path) -> Result<()> {
+    let cores = Cores::of_this_machine()?;
+    machine::raise_open_files()?;
+    packages::install(packages::BENCH)?;
+    let programs = build()?;
+    empty(folder)?;
+    say::note("  making keys and tokens");
+    let issuer = prepare::issuer(folder)?;
+    let mut rig = Rig::start(programs, cores, &issuer, folder)?;
+    proof::refuses_and_allows(&rig, &issuer)?;
+    say::note("  the sidecar refuses what it must; measuring");
+    let idle = rig.sidecar.resident_mebibytes()?;
+    let open = memory::with_open_connections(&rig, &issuer)?;
+    let scenarios = scenario::all(&rig, &issuer, folder)?;
+    let mut report = Report::new(args.seconds, args.rounds);
+    for round in 0..args.rounds {
+        for scenario in &scenarios {
+            // The order alternates, so that a machine that slows down favours neither.
+            let first_to_last = [Target::Bare, Target::Sidecar];
+            let last_to_first = [Target::Sidecar, Target::Bare];
+            for target in if round.is_multiple_of(2) { first_to_last } else { last_to_first } {
+                if target == Target::Sidecar || scenario.also_bare {
+                    report.add(sample::take(&mut rig, target, scenario, args.seconds)?);
+                }
+            }
+        }
+        say::note(format!("  round {} of {} is done", round + 1, args.rounds));
+    }
+    let busy = scenarios.first().map(|scenario| memory::with_busy_connections(&rig, scenario)).transpose()?;
+    let memory = memory::Memory { idle, open, busy: busy.unwrap_or(open) };
+    say::line(report.table(&memory));
+    match &args.json {
+        Some(file) => {
+            fs::write(file, report.json(&memory)?).with_context(|| format!("cannot write {}", file.display()))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The sidecar as it is shipped, and this program in release mode for the load and the bare server. One call each: built
+/// together they would get each other's features of what both depend on.
+fn build() -> Result<Programs> {
+    let root = workspace::root()?;
+    for package in ["tollward-sidecar", "xtask"] {
+        process::succeed(workspace::cargo(&root).args(["build", "--release", "--package", package]))?;
+    }
+    let folder = workspace::target()?.join("release");
+    Ok(Programs { sidecar: folder.join("tollward-sidecar"), own: folder.join("xtask") })
+}
+
+/// An empty folder, whatever an aborted run left in it.
+fn empty(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
+}

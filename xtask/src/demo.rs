@@ -1,0 +1,24 @@
+//! `cargo xtask demo`: Tollward in front of a real MCP server on this machine, from a bare checkout.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::{process, say, workspace};
+
+/// Builds the command line and the example server, and starts the walk-through.
+pub(crate) fn run() -> Result<()> {
+    let started = Instant::now();
+    let root = workspace::root()?;
+    say::line("building tollward and the example server `catalog` (the first time takes some minutes)");
+    process::succeed(workspace::cargo(&root).args(["build", "--package", "tollward", "--package", "catalog"]))?;
+    say::line(format!("built in {}", say::elapsed(started.elapsed())));
+    let programs = workspace::target()?.join("debug");
+    let mut demo = Command::new(programs.join("tollward"));
+    demo.args(["dev", "-f", "examples/catalog", "--walkthrough"]).current_dir(&root);
+    demo.env("PATH", process::path_with(&programs)?).env("CATALOG_BIN", programs.join("catalog"));
+    let result = process::succeed(&mut demo);
+    say::line(format!("the demonstration took {} with its build", say::elapsed(started.elapsed())));
+    result
+}

@@ -1,0 +1,106 @@
+//! `cargo xtask test`: installs what the suites need, builds all tests once, runs the suites, and sums up.
+
+mod artefacts;
+mod clients;
+mod execute;
+mod libtest;
+mod log;
+mod needs;
+mod report;
+mod suites;
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Result, anyhow};
+
+use crate::cluster::{self, smoke};
+use crate::{say, workspace};
+use artefacts::Executable;
+use execute::Bench;
+use libtest::Counts;
+use needs::Needs;
+use report::Report;
+use suites::{Suite, Tests};
+
+/// Arguments of `cargo xtask test`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  cargo xtask test                              what a change must pass\n  \
+                        cargo xtask test --all                        what continuous integration runs\n  \
+                        cargo xtask test --suite lint unit            two suites alone\n  \
+                        cargo xtask test --suite unit --package xtask one crate's own tests\n\n\
+                        Logs are in target/xtask/logs. Slow things are built once into $TOLLWARD_CACHE, by default\n\
+                        ~/.cache/tollward.")]
+pub(crate) struct Args {
+    /// Also run the suites that need a cluster node or a big download
+    #[arg(long)]
+    all: bool,
+    /// Run only these suites
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    suite: Vec<String>,
+    /// Look only at these packages
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    package: Vec<String>,
+}
+
+/// Runs the suites; returns whether all of them passed.
+pub(crate) fn run(args: &Args) -> Result<bool> {
+    let started = Instant::now();
+    let suites = suites::chosen(&args.suite, args.all)?;
+    let logs = workspace::scratch()?.join("logs");
+    let mut needs = Needs::start(&suites);
+    let mut report = Report::default();
+    let mut built: Option<Result<Vec<Executable>>> = None;
+    for suite in suites {
+        say::line(format!("==== {}: {}", suite.name, suite.about));
+        let began = Instant::now();
+        let counts = run_suite(suite, args, &logs, &mut needs, &mut built).unwrap_or_else(|error| {
+            say::line(format!("FAILED: {}: {error:#}", suite.name));
+            Counts::ONE_FAILED
+        });
+        report.add(suite.name, counts, began.elapsed());
+    }
+    say::line(format!("\nall suites took {}\n\n{}", say::elapsed(started.elapsed()), report.text()));
+    Ok(report.is_success())
+}
+
+fn run_suite(
+    suite: &Suite,
+    args: &Args,
+    logs: &Path,
+    needs: &mut Needs,
+    built: &mut Option<Result<Vec<Executable>>>,
+) -> Result<Counts> {
+    if let Tests::Checks(checks) = suite.tests {
+        let environment = needs.of(suite)?;
+        return Ok(execute::bench(logs, suite.name, environment)?.checks(checks, &args.package));
+    }
+    // Before waiting for the needs, so that both happen at the same time.
+    let built = built
+        .get_or_insert_with(|| artefacts::build(&args.package, logs))
+        .as_ref()
+        .map_err(|error| anyhow!("{error:#}"))?;
+    let mut bench = execute::bench(logs, suite.name, needs.of(suite)?)?;
+    let executables = suites::executables(&suite.tests, built);
+    let mut counts = if matches!(suite.tests, Tests::Files { names: _, in_cluster: true }) {
+        cluster::down(smoke::NAME)?;
+        cluster::up(smoke::NAME)?;
+        let counts = run_all(&mut bench, &executables, Some(smoke::NAME));
+        cluster::down(smoke::NAME)?;
+        counts?
+    } else {
+        run_all(&mut bench, &executables, None)?
+    };
+    if matches!(suite.tests, Tests::Crates) {
+        counts += bench.documentation(&args.package)?;
+    }
+    Ok(counts)
+}
+
+fn run_all(bench: &mut Bench, executables: &[&Executable], cluster: Option<&str>) -> Result<Counts> {
+    let mut counts = Counts::NONE;
+    for executable in executables {
+        counts += bench.executable(executable, cluster)?;
+    }
+    Ok(counts)
+}

@@ -1,0 +1,160 @@
+//! The table of suites. A new suite is a row: its tests are a list of checks of this crate, or files of `tests/tests`.
+//! A file of `tests/tests` that no row names runs in `integration`, so none is forgotten.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+
+use super::artefacts::Executable;
+use super::needs::Need;
+use crate::cluster::smoke;
+use crate::lint;
+use crate::process::Lines;
+
+/// The package whose tests join the others' parts.
+const TESTS_PACKAGE: &str = "tollward-tests";
+
+#[derive(Debug)]
+pub(super) struct Suite {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    /// What must be on the machine before it runs.
+    pub(super) needs: &'static [Need],
+    /// Runs with `--all` or by name, not by default.
+    pub(super) only_with_all: bool,
+    pub(super) tests: Tests,
+}
+
+#[derive(Debug)]
+pub(super) enum Tests {
+    /// Functions of this crate, which get the packages to look at (none means all) and where to report lines.
+    Checks(&'static [Check]),
+    /// Every crate's own tests and documentation tests.
+    Crates,
+    /// These files of `tests/tests`, here or inside a cluster that is made for them.
+    #[expect(dead_code, reason = "rows that name files come with the files")]
+    Files { names: &'static [&'static str], in_cluster: bool },
+    /// The files of `tests/tests` that no row names.
+    OtherFiles,
+}
+
+#[derive(Debug)]
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) run: fn(&[String], Lines<'_>) -> Result<()>,
+}
+
+pub(super) const SUITES: &[Suite] = &[
+    Suite {
+        name: "lint",
+        about: "formatting, and clippy with warnings as errors",
+        needs: &[],
+        only_with_all: false,
+        tests: Tests::Checks(&[
+            Check { name: "rustfmt", run: lint::format },
+            Check { name: "clippy", run: lint::clippy },
+        ]),
+    },
+    Suite {
+        name: "unit",
+        about: "every crate's own tests and documentation tests",
+        needs: &[],
+        only_with_all: false,
+        tests: Tests::Crates,
+    },
+    Suite {
+        name: "integration",
+        about: "the crates together, with a real API server and real MCP clients",
+        needs: &[Need::Network, Need::ControlPlane, Need::NodeClients, Need::PythonClients],
+        only_with_all: false,
+        tests: Tests::OtherFiles,
+    },
+    Suite {
+        name: "cluster",
+        about: "a whole Kubernetes node on this machine (needs root)",
+        needs: &[Need::Node],
+        only_with_all: true,
+        tests: Tests::Checks(&[
+            Check { name: "a node becomes ready from nothing", run: smoke::node },
+            Check { name: "a pod with a sidecar is reached through its service", run: smoke::pods },
+            Check { name: "daemons that ended are started again", run: smoke::repair },
+            Check { name: "nothing is left once the cluster is down", run: smoke::removal },
+        ]),
+    },
+];
+
+/// The rows that a command line asks for.
+pub(super) fn chosen(names: &[String], all: bool) -> Result<Vec<&'static Suite>> {
+    if let Some(unknown) = names.iter().find(|name| !SUITES.iter().any(|suite| suite.name == name.as_str())) {
+        let known: Vec<String> = SUITES.iter().map(|suite| format!("\n  {:12} {}", suite.name, suite.about)).collect();
+        bail!("there is no suite named `{unknown}`; the suites are:{}", known.concat());
+    }
+    let wanted = |suite: &&Suite| {
+        if names.is_empty() { all || !suite.only_with_all } else { names.iter().any(|name| name == suite.name) }
+    };
+    Ok(SUITES.iter().filter(wanted).collect())
+}
+
+/// The executables of a suite.
+pub(super) fn executables<'a>(tests: &Tests, built: &'a [Executable]) -> Vec<&'a Executable> {
+    let taken: BTreeSet<&str> = SUITES
+        .iter()
+        .filter_map(|suite| if let Tests::Files { names, in_cluster: _ } = suite.tests { Some(names) } else { None })
+        .flatten()
+        .copied()
+        .collect();
+    let is_file = |executable: &Executable| executable.package == TESTS_PACKAGE && executable.is_test_file;
+    built
+        .iter()
+        .filter(|executable| match tests {
+            Tests::Checks(_) => false,
+            Tests::Crates => !is_file(executable),
+            Tests::Files { names, in_cluster: _ } => is_file(executable) && names.contains(&executable.target.as_str()),
+            Tests::OtherFiles => is_file(executable) && !taken.contains(executable.target.as_str()),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn executable(package: &str, target: &str, is_test_file: bool) -> Executable {
+        Executable {
+            path: PathBuf::from(target),
+            folder: PathBuf::new(),
+            package: package.to_owned(),
+            target: target.to_owned(),
+            is_test_file,
+        }
+    }
+
+    #[test]
+    fn every_executable_belongs_to_exactly_one_suite() {
+        let built = [
+            executable("tollward-policy", "tollward_policy", false),
+            executable("tollward-sidecar", "limits", true),
+            executable(TESTS_PACKAGE, "tollward_tests", false),
+            executable(TESTS_PACKAGE, "hygiene", true),
+            executable(TESTS_PACKAGE, "a_file_added_tomorrow", true),
+        ];
+        for one in &built {
+            let owners = SUITES.iter().filter(|suite| executables(&suite.tests, &built).contains(&one)).count();
+            assert_eq!(owners, 1, "{}", one.target);
+        }
+    }
+
+    #[test]
+    fn an_unknown_suite_is_answered_with_the_known_ones() {
+        let error = chosen(&["units".to_owned()], false).expect_err("it is unknown").to_string();
+        assert!(error.contains("`units`") && error.contains("integration"), "{error}");
+    }
+
+    #[test]
+    fn a_named_suite_runs_alone() {
+        let suites = chosen(&["lint".to_owned()], true).expect("it is known");
+        assert_eq!(suites.iter().map(|suite| suite.name).collect::<Vec<_>>(), ["lint"]);
+    }
+}
