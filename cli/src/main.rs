@@ -1,2 +1,47 @@
-//! Placeholder.
-fn main() {}
+//! The `tollward` program: what was typed leads to one command, and its outcome to an exit code. Everything else is in
+//! the modules.
+//!
+//! Map: [`arguments`] is what can be typed; [`manifests`] reads and compiles what a platform team writes; [`check`] and
+//! [`render`] show it; [`dev`] runs it in front of an MCP server; [`walkthrough`] plays a client against that.
+//! [`record`] puts audit records into words, and [`screen`] is the only way to the terminal.
+
+mod arguments;
+mod check;
+mod dev;
+mod manifests;
+mod record;
+mod render;
+mod screen;
+mod walkthrough;
+
+use arguments::{Arguments, Command};
+use clap::{CommandFactory as _, Parser as _};
+use screen::Screen;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let screen = Arc::new(Screen::stdout(arguments.no_color));
+    match run(arguments.command, &screen) {
+        Ok(code) => code,
+        Err(error) => {
+            screen.error(&screen::causes(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command, screen: &Arc<Screen>) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Check(files) => Ok(check::run(&files, screen)),
+        Command::Render(wanted) => render::run(&wanted, screen),
+        Command::Dev(wanted) => dev::run(*wanted, screen),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "tollward", &mut script);
+            screen.line(String::from_utf8_lossy(&script).trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

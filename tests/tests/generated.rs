@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask generate` runs this with `TOLLWARD_GENERATE=write`, which rewrites what differs; otherwise it only compares.
 
+#![expect(clippy::expect_used, reason = "a generator that fails is a failed test")]
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use tollward_policy::config::SidecarConfig;

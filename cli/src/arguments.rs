@@ -1,0 +1,185 @@
+//! What can be typed. Each command has examples, since they are what people read.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+use std::str::FromStr;
+use url::Url;
+
+/// Authorization, rate limits and audit in front of MCP servers.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tollward",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  tollward dev -f examples/catalog -- catalog     try a policy on this machine\n  tollward check -f examples/catalog              is it valid?\n  tollward render -f examples/catalog             what would the operator make of it?"
+)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Print without colors, also on a terminal.
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run Tollward in front of an MCP server on this machine, with the policy of your manifests.
+    #[command(
+        after_help = "Examples:\n  tollward dev -f examples/catalog -- catalog\n  tollward dev -f manifests --server catalog --audit audit.jsonl -- node server.js\n  tollward dev -f manifests --upstream http://127.0.0.1:3000/mcp --user ada=tier:production\n  tollward dev -f examples/catalog --walkthrough -- catalog\n\nThe MCP server is started with HOST=127.0.0.1 and PORT set to a free port. Everything listens on 127.0.0.1 only, without TLS; the built-in sign-in takes any name. This is for development, not for a cluster."
+    )]
+    Dev(Box<DevArguments>),
+    /// Say whether manifests are valid, and everything that is wrong with them. Exit code 1 if something is.
+    #[command(
+        after_help = "Examples:\n  tollward check -f examples/catalog\n  tollward check -f server.yaml -f limits.yaml"
+    )]
+    Check(Files),
+    /// Print what the operator would make of manifests, as YAML. Exit code 1 if they are invalid.
+    #[command(
+        after_help = "Examples:\n  tollward render -f examples/catalog\n  tollward render -f examples/catalog -o config     only the data plane's configuration\n  tollward render -f examples/catalog -o children | kubectl diff -f -"
+    )]
+    Render(RenderArguments),
+    /// Print a completion script for a shell.
+    #[command(
+        after_help = "Examples:\n  tollward completions bash > ~/.local/share/bash-completion/completions/tollward\n  tollward completions zsh > ~/.zfunc/_tollward\n  tollward completions fish > ~/.config/fish/completions/tollward.fish"
+    )]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+}
+
+/// Which manifests.
+#[derive(Debug, Args)]
+pub(crate) struct Files {
+    /// A manifest, or a folder whose .yaml, .yml and .json files are read.
+    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
+    pub(crate) filename: Vec<PathBuf>,
+}
+
+/// What `render` prints.
+#[derive(Debug, Args)]
+pub(crate) struct RenderArguments {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Which part.
+    #[arg(short, long, value_enum, default_value_t = Output::All)]
+    pub(crate) output: Output,
+}
+
+/// A part of what the operator makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// The data plane's configuration.
+    Config,
+    /// The Kubernetes objects.
+    Children,
+    /// Both.
+    All,
+}
+
+/// How `dev` runs.
+#[derive(Debug, Args)]
+pub(crate) struct DevArguments {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Name of the `MCPServer`, if the manifests have several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server: Option<String>,
+    /// Port of the MCP endpoint; 0 takes a free one.
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Port of the built-in authorization server; 0 takes a free one.
+    #[arg(long, default_value_t = 8081, value_name = "PORT", conflicts_with = "issuer")]
+    pub(crate) broker_port: u16,
+    /// Use an authorization server that runs already, by its issuer, instead of the built-in one.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["walkthrough", "users"])]
+    pub(crate) issuer: Option<String>,
+    /// Use an MCP server that runs already, by the URL of its MCP endpoint.
+    #[arg(long, value_name = "URL", conflicts_with = "server_command")]
+    pub(crate) upstream: Option<Url>,
+    /// Append every audit record to this file, as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
+    /// Give a user's tokens a claim. VALUE is text; one that starts with [, { or " is JSON. May be repeated.
+    #[arg(long = "user", value_name = "NAME=CLAIM:VALUE")]
+    pub(crate) users: Vec<UserClaim>,
+    /// Play a client against it, step by step, check every answer, and end.
+    #[arg(long)]
+    pub(crate) walkthrough: bool,
+    /// Keep running after the walk-through.
+    #[arg(long, requires = "walkthrough")]
+    pub(crate) stay: bool,
+    /// The MCP server's command, after `--`.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) server_command: Vec<String>,
+}
+
+/// A claim of a user's tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UserClaim {
+    /// The name that the user signs in with.
+    pub(crate) user: String,
+    /// The claim.
+    pub(crate) claim: String,
+    /// Its value.
+    pub(crate) value: serde_json::Value,
+}
+
+impl FromStr for UserClaim {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once('=').and_then(|(user, rest)| Some((user, rest.split_once(':')?)));
+        let Some((user, (claim, value))) = parts.filter(|(user, (claim, _))| !user.is_empty() && !claim.is_empty())
+        else {
+            return Err("write NAME=CLAIM:VALUE, for instance ada=tier:production".to_owned());
+        };
+        let value = if value.starts_with(['[', '{', '"']) {
+            serde_json::from_str(value).map_err(|error| format!("the value of claim `{claim}` is not JSON: {error}"))?
+        } else {
+            serde_json::Value::from(value)
+        };
+        Ok(Self { user: user.to_owned(), claim: claim.to_owned(), value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arguments, Command, UserClaim};
+    use clap::{CommandFactory as _, Parser as _};
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_has_examples() {
+        let mut command = Arguments::command();
+        command.build();
+        command.clone().debug_assert();
+        for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:\n  tollward "), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn a_user_claim_is_text_unless_it_looks_like_json() {
+        let parse = |text: &str| text.parse::<UserClaim>().map(|claim| claim.value);
+        assert_eq!(parse("ada=tier:production").unwrap(), "production");
+        assert_eq!(parse("ada=level:7").unwrap(), "7");
+        assert_eq!(parse("ada=groups:[\"a\"]").unwrap(), serde_json::json!(["a"]));
+        assert_eq!(parse("ada=site:https://x").unwrap(), "https://x");
+        for wrong in ["ada", "ada=tier", "=tier:x", "ada=:x", "ada=groups:[a"] {
+            parse(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn the_servers_command_comes_after_two_dashes_only() {
+        let parsed = Arguments::try_parse_from(["tollward", "dev", "-f", "x", "--", "catalog", "--flag"]).unwrap();
+        let Command::Dev(dev) = parsed.command else { panic!("dev") };
+        assert_eq!(dev.server_command, ["catalog", "--flag"]);
+        Arguments::try_parse_from(["tollward", "dev", "-f", "x", "catalog"]).unwrap_err();
+    }
+}

@@ -1,0 +1,45 @@
+//! What the walk-through knows beforehand: where things are, and the policy, to compare the answers with.
+
+use super::cast::{Cast, call};
+use super::ledger::Ledger;
+use anyhow::Context as _;
+use std::sync::Arc;
+use tollward_policy::config::RouteConfig;
+use tollward_policy::rules::{RuleSet, Verdict};
+use tollward_policy::scope::Catalogue;
+use url::Url;
+
+/// Where things are, and the policy.
+pub(crate) struct Scene {
+    /// The server as the data plane serves it.
+    pub(crate) route: RouteConfig,
+    /// The built-in authorization server.
+    pub(crate) issuer: String,
+    /// Who plays.
+    pub(crate) cast: Cast,
+    /// The audit records of the session.
+    pub(crate) ledger: Arc<Ledger>,
+    /// A resource that tokens can be got for and that is not this one.
+    pub(crate) decoy: String,
+}
+
+impl Scene {
+    /// The MCP endpoint.
+    pub(super) fn endpoint(&self) -> &str {
+        &self.route.endpoint.url
+    }
+
+    /// Host and port of the endpoint, by which requests to Tollward are told from others.
+    pub(super) fn authority(&self) -> anyhow::Result<String> {
+        let url = Url::parse(self.endpoint()).context("the endpoint is no URL")?;
+        Ok(url.authority().to_owned())
+    }
+
+    /// What the policy says about calling a tool with these scopes.
+    pub(super) fn verdict(&self, tool: &str, scopes: &[String]) -> anyhow::Result<Verdict> {
+        let catalogue = Catalogue::compile(&self.route.scopes)?;
+        let rules = RuleSet::compile(&self.route.rules, &catalogue)?;
+        let held = catalogue.held(scopes.iter().map(String::as_str));
+        Ok(rules.decide(&call(tool), &held))
+    }
+}
