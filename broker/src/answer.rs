@@ -21,16 +21,7 @@ struct ErrorBody {
 
 /// An OAuth error as JSON. Never cached: it answers one request.
 fn error(status: StatusCode, error: &'static str, description: &impl ToString) -> Response {
-    uncached(
-        (
-            status,
-            Json(ErrorBody {
-                error,
-                error_description: description.to_string(),
-            }),
-        )
-            .into_response(),
-    )
+    uncached((status, Json(ErrorBody { error, error_description: description.to_string() })).into_response())
 }
 
 /// Marks an answer that holds secrets or is about one request only.
@@ -93,9 +84,7 @@ pub(crate) fn registration_refused(refusal: &RegisterError) -> Response {
     if let RegisterError::TooMany { retry_after } = refusal {
         // Rounded up: a client that waits exactly as long must not come too early.
         let seconds = retry_after.as_secs().saturating_add(1);
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
@@ -169,11 +158,7 @@ fn refused_page(status: StatusCode, message: &impl ToString, style: String) -> R
         first.make_ascii_uppercase();
     }
     message.push('.');
-    page(
-        status,
-        &RefusedPage { style, message },
-        &RefusedPage::content_security_policy(),
-    )
+    page(status, &RefusedPage { style, message }, &RefusedPage::content_security_policy())
 }
 
 /// The consent page.
@@ -197,9 +182,6 @@ fn page(status: StatusCode, template: &impl Template, policy: &str) -> Response 
 
 /// Sends the browser back to the client.
 pub(crate) fn redirect(to: &ClientRedirect) -> Response {
-    let headers = [
-        (header::LOCATION, to.as_str()),
-        (header::REFERRER_POLICY, "no-referrer"),
-    ];
+    let headers = [(header::LOCATION, to.as_str()), (header::REFERRER_POLICY, "no-referrer")];
     uncached((StatusCode::SEE_OTHER, headers).into_response())
 }

@@ -38,20 +38,13 @@ pub(crate) enum Shown {
     /// The page, and the cookie that binds it to this browser.
     Page { page: Box<ConsentPage>, cookie: String },
     /// An error for the client.
-    Refused {
-        redirect: ClientRedirect,
-        error: RequestError,
-        client_id: ClientId,
-    },
+    Refused { redirect: ClientRedirect, error: RequestError, client_id: ClientId },
 }
 
 /// How a `POST` ends, unless it doesn't count.
 pub(crate) enum Decided {
     /// To the client, with a code or with its error.
-    Redirect {
-        redirect: ClientRedirect,
-        refused: Option<(RequestError, ClientId)>,
-    },
+    Redirect { redirect: ClientRedirect, refused: Option<(RequestError, ClientId)> },
     /// The page again, since the name can't be one.
     Again { page: Box<ConsentPage> },
 }
@@ -66,21 +59,14 @@ pub(crate) async fn show(broker: &Broker, headers: &HeaderMap, query: &str) -> R
         Ok(request) => request,
         Err(error) => {
             let redirect = verified.redirect_with_error(settings, &parameters, error);
-            return Ok(Shown::Refused {
-                redirect,
-                error,
-                client_id: verified.client.id,
-            });
+            return Ok(Shown::Refused { redirect, error, client_id: verified.client.id });
         }
     };
     let browser = Browser::known_or_new(broker.seals(), headers, settings.issuer.is_secure(), broker.random())?;
     let ticket = Ticket::new(request, broker.now(), broker.random())?;
     let sealed = ticket.seal(broker.seals(), &browser)?;
     let page = ConsentPage::ask(settings, &verified.client, &ticket.request, sealed, None);
-    Ok(Shown::Page {
-        page: Box::new(page),
-        cookie: browser.set_cookie(broker.seals(), settings.issuer.is_secure()),
-    })
+    Ok(Shown::Page { page: Box::new(page), cookie: browser.set_cookie(broker.seals(), settings.issuer.is_secure()) })
 }
 
 /// `POST /authorize`.
@@ -94,53 +80,28 @@ pub(crate) async fn decide(broker: &Broker, headers: &HeaderMap, body: &[u8]) ->
     let verified = verify(broker, ticket.request.claimed()).await?;
     match decision {
         Decision::ApproveWithoutName => {
-            let page = ConsentPage::ask(
-                settings,
-                &verified.client,
-                &ticket.request,
-                sealed,
-                Some(page::NAME_HINT),
-            );
+            let page = ConsentPage::ask(settings, &verified.client, &ticket.request, sealed, Some(page::NAME_HINT));
             Ok(Decided::Again { page: Box::new(page) })
         }
         Decision::Approve(subject) => {
             let request = settle(broker, ticket).await?;
             let code = approve(broker, &request, subject).await?;
-            Ok(Decided::Redirect {
-                redirect: request.redirect_with_code(settings, &code),
-                refused: None,
-            })
+            Ok(Decided::Redirect { redirect: request.redirect_with_code(settings, &code), refused: None })
         }
         Decision::Refuse => {
             let request = settle(broker, ticket).await?;
             let error = RequestError::UserRefused;
             let redirect = request.redirect_with_error(settings, error);
-            let AuthorizationRequest {
-                client_id,
-                resource,
-                scopes,
-                ..
-            } = request;
-            broker.record(BrokerEvent::ConsentRefused {
-                client_id: client_id.clone(),
-                resource,
-                scopes,
-            });
-            Ok(Decided::Redirect {
-                redirect,
-                refused: Some((error, client_id)),
-            })
+            let AuthorizationRequest { client_id, resource, scopes, .. } = request;
+            broker.record(BrokerEvent::ConsentRefused { client_id: client_id.clone(), resource, scopes });
+            Ok(Decided::Redirect { redirect, refused: Some((error, client_id)) })
         }
     }
 }
 
 /// Uses the ticket up: a form counts once.
 async fn settle(broker: &Broker, ticket: Ticket) -> Result<AuthorizationRequest, DecisionError> {
-    let Ticket {
-        id,
-        expires_at,
-        request,
-    } = ticket;
+    let Ticket { id, expires_at, request } = ticket;
     if broker.store().settle_request(id, expires_at, broker.now()).await? {
         Ok(request)
     } else {
@@ -171,10 +132,7 @@ async fn approve(broker: &Broker, request: &AuthorizationRequest, subject: Subje
     broker.store().add_consent(key, grant.scopes.clone()).await?;
     broker.record(BrokerEvent::ConsentGranted(grant.clone()));
     let keep_client_until = now + broker.settings().client_idle_lifetime;
-    broker
-        .store()
-        .client_used(&grant.client_id, now, keep_client_until)
-        .await?;
+    broker.store().client_used(&grant.client_id, now, keep_client_until).await?;
     let code = random_text::<32>(broker.random())?;
     let record = CodeRecord {
         grant: grant.clone(),

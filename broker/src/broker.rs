@@ -86,15 +86,7 @@ impl Broker {
         let clock = LimiterClock(Arc::clone(&parts.clock));
         let quota = Quota::per_minute(settings.registrations_per_minute);
         let registrations = RateLimiter::direct_with_clock(quota, clock);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                settings,
-                parts,
-                seals,
-                keys,
-                registrations,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { settings, parts, seals, keys, registrations }) })
     }
 
     /// The issuer identifier, byte for byte as in tokens and metadata: what protected resource metadata must name in
@@ -113,11 +105,7 @@ impl Broker {
 
     /// Lets the prepared key sign; the former one stays published while its tokens live. `false` if none is prepared.
     pub fn promote_next_key(&self) -> bool {
-        let promoted = self
-            .inner
-            .keys
-            .load()
-            .promoted(self.now(), self.settings().token_lifetime);
+        let promoted = self.inner.keys.load().promoted(self.now(), self.settings().token_lifetime);
         promoted.map(|keys| self.inner.keys.store(Arc::new(keys))).is_some()
     }
 
@@ -163,10 +151,7 @@ impl Broker {
     /// Takes one registration from the rate, or says how long to wait.
     pub(crate) fn admit_registration(&self) -> Result<(), Duration> {
         let now = self.now();
-        self.inner
-            .registrations
-            .check()
-            .map_err(|denied| denied.wait_time_from(now))
+        self.inner.registrations.check().map_err(|denied| denied.wait_time_from(now))
     }
 }
 

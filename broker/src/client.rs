@@ -43,11 +43,8 @@ pub struct DisplayName(String);
 impl DisplayName {
     /// `None` if nothing readable is left, or if it is longer than 80 characters.
     pub fn from_client(text: &str) -> Option<Self> {
-        let kept: String = text
-            .chars()
-            .map(|c| if c.is_whitespace() { ' ' } else { c })
-            .filter(|c| shows(*c))
-            .collect();
+        let kept: String =
+            text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| shows(*c)).collect();
         let name = kept.split_whitespace().collect::<Vec<_>>().join(" ");
         let readable = name.chars().any(char::is_alphanumeric);
         (readable && name.chars().count() <= MAX_NAME_CHARACTERS).then_some(Self(name))
@@ -116,10 +113,7 @@ mod tests {
         assert_eq!(shown("Claude Code (v2)").as_deref(), Some("Claude Code (v2)"));
         assert_eq!(shown("Überprüfer 工具").as_deref(), Some("Überprüfer 工具"));
         assert_eq!(shown("evil\u{202e}gnp.exe").as_deref(), Some("evilgnp.exe"));
-        assert_eq!(
-            shown("a\u{2066}b\u{2069}\u{200b}\u{feff}\u{0}\u{7}c").as_deref(),
-            Some("abc")
-        );
+        assert_eq!(shown("a\u{2066}b\u{2069}\u{200b}\u{feff}\u{0}\u{7}c").as_deref(), Some("abc"));
         assert_eq!(shown("  two\r\n\tlines\u{2028}x ").as_deref(), Some("two lines x"));
         assert_eq!(shown("e\u{301}\u{301}\u{301}").as_deref(), Some("e"));
     }

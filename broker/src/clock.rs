@@ -13,10 +13,7 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one `Clock` that reads the machine's time"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one `Clock` that reads the machine's time")]
     fn now(&self) -> SystemTime {
         SystemTime::now()
     }

@@ -183,9 +183,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// The resource that a request names, if it is one of ours.
     pub(crate) fn resource(&self, presented: &str) -> Option<&ProtectedResource> {
-        self.resources
-            .iter()
-            .find(|resource| resource.id.is_named_by(presented))
+        self.resources.iter().find(|resource| resource.id.is_named_by(presented))
     }
 
     /// The extra claims of a user's tokens.

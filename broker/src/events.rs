@@ -115,31 +115,18 @@ pub struct LoggedEvents;
 impl Events for LoggedEvents {
     fn record(&self, event: BrokerEvent) {
         match event {
-            BrokerEvent::ClientRegistered {
-                client_id,
-                redirect_uris,
-            } => {
+            BrokerEvent::ClientRegistered { client_id, redirect_uris } => {
                 tracing::info!(%client_id, ?redirect_uris, "client registered");
             }
             BrokerEvent::ConsentGranted(grant) => log_grant(&grant, "consent granted"),
-            BrokerEvent::ConsentRefused {
-                client_id,
-                resource,
-                scopes,
-            } => {
+            BrokerEvent::ConsentRefused { client_id, resource, scopes } => {
                 tracing::info!(%client_id, resource = resource.as_str(), %scopes, "consent refused");
             }
             BrokerEvent::ConsentWithdrawn { subject, client_id } => {
                 tracing::info!(subject = subject.as_str(), %client_id, "consent withdrawn");
             }
             BrokerEvent::CodeIssued(grant) => log_grant(&grant, "authorization code issued"),
-            BrokerEvent::TokenIssued {
-                grant,
-                scopes,
-                token_id,
-                family,
-                grant_type,
-            } => tracing::info!(
+            BrokerEvent::TokenIssued { grant, scopes, token_id, family, grant_type } => tracing::info!(
                 subject = grant.subject.as_str(), client_id = %grant.client_id, resource = grant.resource.as_str(),
                 %scopes, token_id, %family, ?grant_type, "access token issued"
             ),

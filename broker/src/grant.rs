@@ -53,10 +53,7 @@ pub struct CodeHash([u8; 32]);
 impl CodeHash {
     pub(crate) fn of(code: &str) -> Self {
         let mut bytes = [0_u8; 32];
-        for (to, from) in bytes
-            .iter_mut()
-            .zip(digest::digest(&digest::SHA256, code.as_bytes()).as_ref())
-        {
+        for (to, from) in bytes.iter_mut().zip(digest::digest(&digest::SHA256, code.as_bytes()).as_ref()) {
             *to = *from;
         }
         Self(bytes)

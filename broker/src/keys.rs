@@ -27,10 +27,7 @@ pub(crate) struct SigningKey {
 
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("SigningKey")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        formatter.debug_struct("SigningKey").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -79,11 +76,7 @@ pub(crate) struct PublishedKeys {
 
 impl KeyRing {
     pub(crate) fn new(current: SigningKey) -> Self {
-        Self {
-            current: Arc::new(current),
-            next: None,
-            retired: Vec::new(),
-        }
+        Self { current: Arc::new(current), next: None, retired: Vec::new() }
     }
 
     /// The key that signs now.
@@ -93,45 +86,24 @@ impl KeyRing {
 
     /// Publishes `key`, which doesn't sign yet.
     pub(crate) fn with_next(&self, key: SigningKey) -> Self {
-        Self {
-            next: Some(Arc::new(key)),
-            ..self.clone()
-        }
+        Self { next: Some(Arc::new(key)), ..self.clone() }
     }
 
     /// Lets the published next key sign; the former one stays published while its tokens live. `None` if there is no
     /// next key, since verifiers would meet an unpublished one.
     pub(crate) fn promoted(&self, now: SystemTime, token_lifetime: Duration) -> Option<Self> {
         let next = self.next.clone()?;
-        let mut retired: Vec<_> = self
-            .retired
-            .iter()
-            .filter(|old| now < old.published_until)
-            .cloned()
-            .collect();
+        let mut retired: Vec<_> = self.retired.iter().filter(|old| now < old.published_until).cloned().collect();
         let published_until = now + token_lifetime + CLOCK_SKEW;
-        retired.push(RetiredKey {
-            key: Arc::clone(&self.current),
-            published_until,
-        });
-        Some(Self {
-            current: next,
-            next: None,
-            retired,
-        })
+        retired.push(RetiredKey { key: Arc::clone(&self.current), published_until });
+        Some(Self { current: next, next: None, retired })
     }
 
     /// The public halves.
     pub(crate) fn published(&self, now: SystemTime) -> PublishedKeys {
-        let retired = self
-            .retired
-            .iter()
-            .filter(|old| now < old.published_until)
-            .map(|old| &old.key);
+        let retired = self.retired.iter().filter(|old| now < old.published_until).map(|old| &old.key);
         let keys = std::iter::once(&self.current).chain(&self.next).chain(retired);
-        PublishedKeys {
-            keys: keys.map(|key| key.public.clone()).collect(),
-        }
+        PublishedKeys { keys: keys.map(|key| key.public.clone()).collect() }
     }
 }
 
@@ -142,11 +114,7 @@ mod tests {
     use super::{KeyRing, SigningKey};
 
     fn ids(ring: &KeyRing, now: SystemTime) -> Vec<String> {
-        ring.published(now)
-            .keys
-            .into_iter()
-            .filter_map(|key| key.common.key_id)
-            .collect()
+        ring.published(now).keys.into_iter().filter_map(|key| key.common.key_id).collect()
     }
 
     #[test]
@@ -154,10 +122,7 @@ mod tests {
         let (start, lifetime) = (SystemTime::UNIX_EPOCH + Duration::from_hours(1), Duration::from_mins(5));
         let first = KeyRing::new(SigningKey::generate().unwrap());
         let old = first.current().id.clone();
-        assert!(
-            first.promoted(start, lifetime).is_none(),
-            "an unpublished key must not sign"
-        );
+        assert!(first.promoted(start, lifetime).is_none(), "an unpublished key must not sign");
 
         let second = first.with_next(SigningKey::generate().unwrap());
         assert_eq!(second.current().id, old);

@@ -96,13 +96,7 @@ mod tests {
 
     #[test]
     fn size_and_count_are_bounded() {
-        assert_eq!(
-            Parameters::parse(&vec![b'a'; 16 * 1024 + 1]).err(),
-            Some(ParametersError::TooLong)
-        );
-        assert_eq!(
-            Parameters::parse("a=1&".repeat(65).as_bytes()).err(),
-            Some(ParametersError::TooMany)
-        );
+        assert_eq!(Parameters::parse(&vec![b'a'; 16 * 1024 + 1]).err(), Some(ParametersError::TooLong));
+        assert_eq!(Parameters::parse("a=1&".repeat(65).as_bytes()).err(), Some(ParametersError::TooMany));
     }
 }

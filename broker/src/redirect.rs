@@ -50,11 +50,7 @@ enum Kind {
     /// `https`; `host` for the consent page.
     Web { host: String, origin: String },
     /// `http` on this machine; `rest` is path and query.
-    Loopback {
-        host: String,
-        port: Option<u16>,
-        rest: String,
-    },
+    Loopback { host: String, port: Option<u16>, rest: String },
     /// A scheme of one application (RFC 8252 section 7.1).
     PrivateUse { scheme: String },
 }
@@ -78,10 +74,7 @@ impl RedirectUri {
             other if private_use_schemes.iter().any(|allowed| allowed == other) => parse_private_use(text, other)?,
             _ => return Err(RedirectUriError::Scheme),
         };
-        Ok(Self {
-            text: text.to_owned(),
-            kind,
-        })
+        Ok(Self { text: text.to_owned(), kind })
     }
 
     /// Whether a request for `requested` goes where this registered URI goes: equal bytes, or both on the same loopback
@@ -90,11 +83,7 @@ impl RedirectUri {
         match (&self.kind, &requested.kind) {
             (
                 Kind::Loopback { host, port: _, rest },
-                Kind::Loopback {
-                    host: requested_host,
-                    port: _,
-                    rest: requested_rest,
-                },
+                Kind::Loopback { host: requested_host, port: _, rest: requested_rest },
             ) => host == requested_host && rest == requested_rest,
             (Kind::Web { .. } | Kind::Loopback { .. } | Kind::PrivateUse { .. }, _) => self.text == requested.text,
         }
@@ -117,9 +106,7 @@ impl RedirectUri {
     pub(crate) fn destination(&self) -> String {
         match &self.kind {
             Kind::Web { host, .. } => host.clone(),
-            Kind::Loopback {
-                host, port: Some(port), ..
-            } => format!("{host}:{port} (an application on this computer)"),
+            Kind::Loopback { host, port: Some(port), .. } => format!("{host}:{port} (an application on this computer)"),
             Kind::Loopback { host, port: None, .. } => format!("{host} (an application on this computer)"),
             Kind::PrivateUse { scheme } => format!("{scheme}: (an application on this device)"),
         }
@@ -131,9 +118,7 @@ impl RedirectUri {
         match &self.kind {
             Kind::Web { origin, .. } => origin.clone(),
             Kind::Loopback { host, .. } if host.starts_with('[') => "http:".to_owned(),
-            Kind::Loopback {
-                host, port: Some(port), ..
-            } => format!("http://{host}:{port}"),
+            Kind::Loopback { host, port: Some(port), .. } => format!("http://{host}:{port}"),
             Kind::Loopback { host, port: None, .. } => format!("http://{host}"),
             Kind::PrivateUse { scheme } => format!("{scheme}:"),
         }
@@ -145,20 +130,12 @@ fn parse_web(text: &str) -> Result<Kind, RedirectUriError> {
     let host = url.host_str().ok_or(RedirectUriError::Host)?;
     // The URL standard lets `;`, `,` and `'` through, which would end a directive of the page's policy.
     let bracketed = matches!(url.host(), Some(Host::Ipv6(_)));
-    let named = host
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    let named = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
     if !bracketed && !named {
         return Err(RedirectUriError::Host);
     }
-    let origin = if bracketed {
-        "https:".to_owned()
-    } else {
-        url.origin().ascii_serialization()
-    };
-    let host = url
-        .port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let origin = if bracketed { "https:".to_owned() } else { url.origin().ascii_serialization() };
+    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     Ok(Kind::Web { host, origin })
 }
 
@@ -180,11 +157,7 @@ fn parse_loopback(after_scheme: &str) -> Result<Kind, RedirectUriError> {
         Some(digits) => Some(parse_port(digits)?),
     };
     normal_form(&format!("http://{host}{rest}"))?;
-    Ok(Kind::Loopback {
-        host: host.to_owned(),
-        port,
-        rest: rest.to_owned(),
-    })
+    Ok(Kind::Loopback { host: host.to_owned(), port, rest: rest.to_owned() })
 }
 
 fn parse_port(digits: &str) -> Result<u16, RedirectUriError> {
@@ -197,9 +170,7 @@ fn parse_port(digits: &str) -> Result<u16, RedirectUriError> {
 
 fn parse_private_use(text: &str, scheme: &str) -> Result<Kind, RedirectUriError> {
     normal_form(text)?;
-    Ok(Kind::PrivateUse {
-        scheme: scheme.to_owned(),
-    })
+    Ok(Kind::PrivateUse { scheme: scheme.to_owned() })
 }
 
 /// The parsed URL if `text` is what the parser would print; a missing `/` after the host is the same resource.
@@ -209,10 +180,7 @@ fn normal_form(text: &str) -> Result<Url, RedirectUriError> {
         return Err(RedirectUriError::UserInfo);
     }
     let printed = url.as_str();
-    let same = printed == text
-        || printed
-            .strip_suffix('/')
-            .is_some_and(|printed| printed == text && url.path() == "/");
+    let same = printed == text || printed.strip_suffix('/').is_some_and(|printed| printed == text && url.path() == "/");
     if !same || has_encoded_dot_or_slash(url.path()) {
         return Err(RedirectUriError::NotNormal);
     }
@@ -222,9 +190,7 @@ fn normal_form(text: &str) -> Result<Url, RedirectUriError> {
 /// Path parts that some server behind the redirect may decode or cut into another path (`..;/` is one of them).
 fn has_encoded_dot_or_slash(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    ["%2e", "%2f", "%5c", "/..", "/./", "//"]
-        .iter()
-        .any(|part| lower.contains(part))
+    ["%2e", "%2f", "%5c", "/..", "/./", "//"].iter().any(|part| lower.contains(part))
 }
 
 #[cfg(test)]

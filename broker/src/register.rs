@@ -55,9 +55,7 @@ pub(crate) struct Registered {
 
 /// Registers a client.
 pub(crate) async fn register(broker: &Broker, headers: &HeaderMap, body: &[u8]) -> Result<Registered, RegisterError> {
-    broker
-        .admit_registration()
-        .map_err(|retry_after| RegisterError::TooMany { retry_after })?;
+    broker.admit_registration().map_err(|retry_after| RegisterError::TooMany { retry_after })?;
     if !is_media_type(headers, "application/json") {
         return Err(RegisterError::NotJson);
     }
@@ -72,10 +70,7 @@ pub(crate) async fn register(broker: &Broker, headers: &HeaderMap, body: &[u8]) 
     let registered = Registered::of(&client);
     broker.store().add_client(client, now).await?;
     let (client_id, redirect_uris) = (registered.client_id.clone(), registered.redirect_uris.clone());
-    broker.record(BrokerEvent::ClientRegistered {
-        client_id,
-        redirect_uris,
-    });
+    broker.record(BrokerEvent::ClientRegistered { client_id, redirect_uris });
     Ok(registered)
 }
 
@@ -83,34 +78,22 @@ fn accept(metadata: ClientMetadata, private_use_schemes: &[String]) -> Result<Ac
     if metadata.redirect_uris.is_empty() || metadata.redirect_uris.len() > MAX_REDIRECT_URIS {
         return Err(RegisterError::RedirectUriCount);
     }
-    let parsed = metadata
-        .redirect_uris
-        .iter()
-        .map(|text| RedirectUri::parse(text, private_use_schemes));
+    let parsed = metadata.redirect_uris.iter().map(|text| RedirectUri::parse(text, private_use_schemes));
     let redirect_uris = parsed.collect::<Result<Vec<_>, _>>()?;
     // Clients that ask for a secret out of habit get none and are told so by `none` in the answer.
     let auth_method = metadata.token_endpoint_auth_method.as_deref().unwrap_or("none");
     if !matches!(auth_method, "none" | "client_secret_basic" | "client_secret_post") {
         return Err(RegisterError::AuthMethod);
     }
-    let grant_types = metadata
-        .grant_types
-        .unwrap_or_else(|| vec!["authorization_code".to_owned()]);
+    let grant_types = metadata.grant_types.unwrap_or_else(|| vec!["authorization_code".to_owned()]);
     if !grant_types.iter().any(|grant| grant == "authorization_code") {
         return Err(RegisterError::GrantTypes);
     }
-    if metadata
-        .response_types
-        .is_some_and(|types| !types.iter().any(|kind| kind == "code"))
-    {
+    if metadata.response_types.is_some_and(|types| !types.iter().any(|kind| kind == "code")) {
         return Err(RegisterError::ResponseTypes);
     }
     let native = redirect_uris.iter().any(RedirectUri::is_native);
-    let derived = if native {
-        ApplicationType::Native
-    } else {
-        ApplicationType::Web
-    };
+    let derived = if native { ApplicationType::Native } else { ApplicationType::Web };
     Ok(Accepted {
         name: metadata.client_name.as_deref().and_then(DisplayName::from_client),
         may_refresh: grant_types.iter().any(|grant| grant == "refresh_token"),
@@ -125,22 +108,8 @@ fn new_client_id(broker: &Broker) -> Result<ClientId, RegisterError> {
 }
 
 fn client(id: ClientId, accepted: Accepted, now: SystemTime, expires_at: SystemTime) -> Client {
-    let Accepted {
-        redirect_uris,
-        name,
-        may_refresh,
-        application_type,
-    } = accepted;
-    Client {
-        id,
-        name,
-        redirect_uris,
-        may_refresh,
-        application_type,
-        registered_at: now,
-        last_used: None,
-        expires_at,
-    }
+    let Accepted { redirect_uris, name, may_refresh, application_type } = accepted;
+    Client { id, name, redirect_uris, may_refresh, application_type, registered_at: now, last_used: None, expires_at }
 }
 
 impl Registered {

@@ -27,11 +27,7 @@ impl ResourceId {
         };
         let end = after.find('/').unwrap_or(after.len());
         let (authority, path) = after.split_at(end);
-        let presented = format!(
-            "{}://{}{path}",
-            scheme.to_ascii_lowercase(),
-            authority.to_ascii_lowercase()
-        );
+        let presented = format!("{}://{}{path}", scheme.to_ascii_lowercase(), authority.to_ascii_lowercase());
         let has_path = self.0.split_once("://").is_some_and(|(_, after)| after.contains('/'));
         presented == self.0 || (!has_path && presented.strip_suffix('/') == Some(self.0.as_str()))
     }

@@ -41,10 +41,7 @@ impl Broker {
             .route(&issuer.path_of(paths::TOKEN), post(exchange_token))
             .layer(cors());
         let for_users = Router::new()
-            .route(
-                &issuer.path_of(paths::AUTHORIZE),
-                get(show_consent).post(decide_consent),
-            )
+            .route(&issuer.path_of(paths::AUTHORIZE), get(show_consent).post(decide_consent))
             .route(&issuer.path_of(paths::STYLE), get(style));
         for_clients
             .merge(for_users)
@@ -81,9 +78,7 @@ async fn admit_host(State(broker): State<Broker>, request: Request<Body>, next: 
         broker.refuse(Refusal::Host, None);
         answer::misdirected(issuer.as_str())
     };
-    response
-        .headers_mut()
-        .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
@@ -105,10 +100,7 @@ async fn jwks(State(broker): State<Broker>) -> Response {
 }
 
 async fn style() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
-    ];
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=3600")];
     (headers, page::STYLE).into_response()
 }
 
@@ -129,16 +121,10 @@ async fn register_client(State(broker): State<Broker>, headers: HeaderMap, body:
 
 async fn show_consent(State(broker): State<Broker>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     match authorize::show(&broker, &headers, query.as_deref().unwrap_or_default()).await {
-        Ok(Shown::Page { page, cookie }) => (
-            [(header::SET_COOKIE, cookie)],
-            answer::consent_page(StatusCode::OK, &page),
-        )
-            .into_response(),
-        Ok(Shown::Refused {
-            redirect,
-            error,
-            client_id,
-        }) => {
+        Ok(Shown::Page { page, cookie }) => {
+            ([(header::SET_COOKIE, cookie)], answer::consent_page(StatusCode::OK, &page)).into_response()
+        }
+        Ok(Shown::Refused { redirect, error, client_id }) => {
             broker.refuse(Refusal::Request(error), Some(client_id));
             answer::redirect(&redirect)
         }

@@ -4,6 +4,7 @@
 mod code;
 mod issue;
 mod refresh;
+mod refresh_token;
 
 use http::{HeaderMap, header};
 
@@ -56,11 +57,7 @@ async fn exchange_for(
     let grant_type = parameters.get("grant_type")?.ok_or(TokenError::Missing("grant_type"))?;
     parameters.get("client_id")?.ok_or(TokenError::Missing("client_id"))?;
     let client_id = client_id.ok_or(TokenError::ClientUnknown)?;
-    let client = broker
-        .store()
-        .client(client_id, broker.now())
-        .await?
-        .ok_or(TokenError::ClientUnknown)?;
+    let client = broker.store().client(client_id, broker.now()).await?.ok_or(TokenError::ClientUnknown)?;
     match grant_type {
         "authorization_code" => code::exchange(broker, &client, parameters).await,
         "refresh_token" => refresh::exchange(broker, &client, parameters).await,
@@ -105,9 +102,6 @@ async fn is_consented(broker: &Broker, grant: &Grant) -> Result<bool, TokenError
 /// Keeps a client that is in use.
 async fn note_use(broker: &Broker, client: &Client) -> Result<(), TokenError> {
     let now = broker.now();
-    broker
-        .store()
-        .client_used(&client.id, now, now + broker.settings().client_idle_lifetime)
-        .await?;
+    broker.store().client_used(&client.id, now, now + broker.settings().client_idle_lifetime).await?;
     Ok(())
 }

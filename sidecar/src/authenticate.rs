@@ -1,7 +1,7 @@
 //! The authenticate stage: from a request's headers to a verified caller, or to the refusal.
 //!
 //! # Flow
-//! `bearer` (one token) -> `cache` (verified before?) -> `compact` (form) -> provider by exact `iss` -> `provider` (key by
+//! `bearer` (one token) -> `cache` (verified before?) -> `compact` (form) -> provider by exact `iss` -> `keyring` (key by
 //! `kid` and `alg`; `refresh` fetches them, `discovery` finds them) -> `compact` (signature) -> `kind` and `claims::read` (an
 //! access token of this issuer?) -> `cache` -> `claims::judge` (valid now, for this route, by this client?).
 //!
@@ -24,6 +24,7 @@ mod discovery;
 mod fetch;
 mod json;
 mod key;
+mod keyring;
 mod keyset;
 mod kind;
 mod provider;

@@ -1,13 +1,18 @@
 //! The command line: `tollward-sidecar run --config FILE`, `tollward-sidecar check-config FILE`.
 
+use crate::audit::{AuditSink, LinesSink};
 use crate::{clock::SystemClock, reload, run};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tollward_telemetry::{ServiceIdentity, Settings, Telemetry};
+
+/// How long the last records and spans may take to leave.
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// Authorization, limits and audit in front of an MCP server.
 #[derive(Parser)]
@@ -68,12 +73,29 @@ async fn serve(config: PathBuf) -> anyhow::Result<ExitCode> {
     };
     let telemetry = Arc::new(Telemetry::start(&identity, &settings)?);
     telemetry.install_subscriber()?;
-    let setup = run::Setup { config, telemetry: telemetry.clone(), sinks: Vec::new(), clock: Arc::new(SystemClock) };
+    // Records go to standard output, one line each, and logs to standard error, so that a collector of container logs
+    // can tell them apart. With OTLP they go there as well.
+    let (lines, writer) = LinesSink::new();
+    let writer = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(std::io::stdout()))?;
+    let sinks: Vec<Arc<dyn AuditSink>> = vec![Arc::new(lines)];
+    let setup = run::Setup { config, telemetry: telemetry.clone(), sinks, clock: Arc::new(SystemClock) };
     let running = run::start(setup).await.context("the sidecar can't start")?;
     tracing::info!(public = %running.public, observe = %running.observe, "serving");
     run::signalled().await?;
     tracing::info!("draining");
     running.drain().await;
-    telemetry.shutdown(Duration::from_secs(5)).await.context("telemetry was not flushed")?;
+    finish(writer).await;
+    telemetry.shutdown(FLUSH).await.context("telemetry was not flushed")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for the last records to be written, unless a connection that outlived the drain still holds the sink.
+async fn finish(writer: JoinHandle<std::io::Result<()>>) {
+    let joined = tokio::task::spawn_blocking(move || writer.join());
+    match tokio::time::timeout(FLUSH, joined).await {
+        Ok(Ok(Ok(Ok(())))) => {}
+        Ok(Ok(Ok(Err(error)))) => tracing::error!(%error, "audit records could not be written"),
+        Ok(Ok(Err(_)) | Err(_)) => tracing::error!("the writer of audit records failed"),
+        Err(_) => tracing::warn!("connections that outlived the drain may still write audit records"),
+    }
 }

@@ -14,13 +14,17 @@ mod draft;
 mod media;
 mod message;
 mod refused;
+mod request_id;
 mod revision;
 mod target;
+mod trace_context;
 mod uri;
 
-pub use message::{Message, RequestId, TraceContext};
+pub use message::Message;
 pub use refused::{Refused, code};
+pub use request_id::RequestId;
 pub use revision::{Revision, SUPPORTED};
+pub use trace_context::TraceContext;
 
 use bytes::Bytes;
 use draft::{Draft, Kind};

@@ -6,10 +6,12 @@ mod bench;
 mod binaries;
 mod cache;
 mod cluster;
+mod command;
 mod demo;
 mod generate;
 mod image;
 mod lint;
+mod oci;
 mod packages;
 mod process;
 mod say;
@@ -18,67 +20,14 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
-use clap::{Parser, Subcommand};
-
-#[derive(Debug, Parser)]
-#[command(
-    name = "cargo xtask",
-    bin_name = "cargo xtask",
-    about = "Build, test and show Tollward",
-    after_help = "Examples:\n  cargo xtask demo            see Tollward at work on this machine\n  \
-                  cargo xtask test            what a change must pass\n  \
-                  cargo xtask test --all      what continuous integration runs"
-)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run Tollward in front of a real MCP server on this machine and walk through it
-    Demo,
-    /// Install what the test suites need, run them and sum up
-    Test(test::Args),
-    /// Check formatting, and run clippy with warnings as errors
-    Lint,
-    /// Rewrite the committed files that code generates
-    Generate(generate::Args),
-    /// Build Kubernetes and its tools into the cache and print the folder that holds them
-    Binaries(binaries::Args),
-    /// Run a real Kubernetes node on this machine, in namespaces of its own
-    Cluster(cluster::Args),
-    /// Write the programs as container images, without a container engine
-    Image(image::Args),
-    /// Measure what Tollward costs on this machine
-    Bench(bench::Args),
-}
+use clap::Parser as _;
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse().command) {
+    match command::Arguments::parse().run() {
         Ok(code) => code,
         Err(error) => {
             say::note(format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
-}
-
-fn run(command: &Command) -> Result<ExitCode> {
-    match command {
-        Command::Demo => demo::run()?,
-        Command::Test(args) => {
-            if !test::run(args)? {
-                return Ok(ExitCode::FAILURE);
-            }
-        }
-        Command::Lint => lint::run()?,
-        Command::Generate(args) => generate::run(args)?,
-        Command::Binaries(args) => binaries::run(args)?,
-        Command::Cluster(args) => return cluster::run(args),
-        Command::Image(args) => image::run(args)?,
-        Command::Bench(args) => bench::run(args)?,
-    }
-    Ok(ExitCode::SUCCESS)
 }

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     let started = Instant::now();
     let suites = suites::chosen(&args.suite, args.all)?;
     let logs = workspace::scratch()?.join("logs");
-    let mut needs = Needs::start(&suites);
+    let mut needs = Needs::start(suites.iter().flat_map(|suite| suite.needs).copied());
     let mut report = Report::default();
     let mut built: Option<Result<Vec<Executable>>> = None;
     for suite in suites {
@@ -72,7 +72,7 @@ fn run_suite(
     built: &mut Option<Result<Vec<Executable>>>,
 ) -> Result<Counts> {
     if let Tests::Checks(checks) = suite.tests {
-        let environment = needs.of(suite)?;
+        let environment = needs.wait(suite.name, suite.needs)?;
         return Ok(execute::bench(logs, suite.name, environment)?.checks(checks, &args.package));
     }
     // Before waiting for the needs, so that both happen at the same time.
@@ -80,7 +80,7 @@ fn run_suite(
         .get_or_insert_with(|| artefacts::build(&args.package, logs))
         .as_ref()
         .map_err(|error| anyhow!("{error:#}"))?;
-    let mut bench = execute::bench(logs, suite.name, needs.of(suite)?)?;
+    let mut bench = execute::bench(logs, suite.name, needs.wait(suite.name, suite.needs)?)?;
     let executables = suites::executables(&suite.tests, built);
     let mut counts = if matches!(suite.tests, Tests::Files { names: _, in_cluster: true }) {
         cluster::down(smoke::NAME)?;

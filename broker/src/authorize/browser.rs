@@ -22,9 +22,7 @@ impl Browser {
             return None;
         };
         let (name, tag) = value.split_once('.')?;
-        seals
-            .verify(Purpose::Browser, &[name], tag)
-            .then(|| Self { name: name.to_owned() })
+        seals.verify(Purpose::Browser, &[name], tag).then(|| Self { name: name.to_owned() })
     }
 
     /// The known browser, so that several open pages keep working, or a newly named one.
@@ -36,9 +34,7 @@ impl Browser {
     ) -> Result<Self, RandomnessUnavailable> {
         match Self::known(seals, headers, secure) {
             Some(known) => Ok(known),
-            None => Ok(Self {
-                name: random_text::<32>(random)?,
-            }),
+            None => Ok(Self { name: random_text::<32>(random)? }),
         }
     }
 
@@ -58,20 +54,11 @@ impl Browser {
 }
 
 fn cookie_name(secure: bool) -> &'static str {
-    if secure {
-        "__Host-tollward-consent"
-    } else {
-        "tollward-consent"
-    }
+    if secure { "__Host-tollward-consent" } else { "tollward-consent" }
 }
 
 fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a str> {
-    let lines = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|line| line.to_str().ok());
-    let pairs = lines
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.filter(move |(key, _)| *key == name).map(|(_, value)| value)
 }

@@ -43,12 +43,8 @@ impl Answer {
 /// Browsers say where a form was sent from; a contradiction ends it before anything else is read. Both headers may be
 /// missing (older browsers), since the cookie and the sealed form carry the proof.
 pub(super) fn check_same_site(headers: &HeaderMap, own_origin: &str) -> Result<(), DecisionError> {
-    let says = |name: &str, wanted: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .all(|value| value.as_bytes() == wanted.as_bytes())
-    };
+    let says =
+        |name: &str, wanted: &str| headers.get_all(name).iter().all(|value| value.as_bytes() == wanted.as_bytes());
     if says(header::ORIGIN.as_str(), own_origin) && says("sec-fetch-site", "same-origin") {
         Ok(())
     } else {

@@ -45,10 +45,7 @@ impl ConsentPage {
         sealed: String,
         name_error: Option<&'static str>,
     ) -> Self {
-        let resource = settings
-            .resources
-            .iter()
-            .find(|resource| resource.id == request.resource);
+        let resource = settings.resources.iter().find(|resource| resource.id == request.resource);
         let described = resource.into_iter().flat_map(|resource| &resource.scopes);
         let asked = described.filter(|scope| request.scopes.contains(&scope.name));
         let redirect = RedirectUri::parse(&request.redirect_uri, &settings.private_use_schemes).ok();
@@ -68,9 +65,7 @@ impl ConsentPage {
             destination: redirect.as_ref().map_or_else(String::new, RedirectUri::destination),
             sealed,
             name_error,
-            form_action: redirect
-                .as_ref()
-                .map_or_else(String::new, RedirectUri::form_action_source),
+            form_action: redirect.as_ref().map_or_else(String::new, RedirectUri::form_action_source),
         }
     }
 

@@ -25,9 +25,7 @@ pub(super) struct Claimed {
 impl Claimed {
     pub(super) fn read(parameters: &Parameters) -> Result<Self, UnverifiedError> {
         let client_id = parameters.get("client_id")?.ok_or(UnverifiedError::ClientMissing)?;
-        let redirect_uri = parameters
-            .get("redirect_uri")?
-            .ok_or(UnverifiedError::RedirectMissing)?;
+        let redirect_uri = parameters.get("redirect_uri")?.ok_or(UnverifiedError::RedirectMissing)?;
         Ok(Self {
             client_id: ClientId::parse(client_id).ok_or(UnverifiedError::ClientUnknown)?,
             redirect_uri: redirect_uri.to_owned(),
@@ -62,11 +60,7 @@ impl Verified {
         parameters: &Parameters,
         error: RequestError,
     ) -> ClientRedirect {
-        let state = parameters
-            .get("state")
-            .ok()
-            .flatten()
-            .filter(|state| state.len() <= MAX_STATE_BYTES);
+        let state = parameters.get("state").ok().flatten().filter(|state| state.len() <= MAX_STATE_BYTES);
         ClientRedirect::with_error(self.redirect_uri.as_str(), error, state, settings.issuer.as_str())
     }
 }
@@ -88,14 +82,7 @@ impl AuthorizationRequest {
         verified: &Verified,
         settings: &Settings,
     ) -> Result<Self, RequestError> {
-        let once = [
-            "response_type",
-            "response_mode",
-            "state",
-            "scope",
-            "code_challenge",
-            "code_challenge_method",
-        ];
+        let once = ["response_type", "response_mode", "state", "scope", "code_challenge", "code_challenge_method"];
         if let Some(name) = parameters.first_repeated(&once) {
             return Err(RequestError::Parameters(ParametersError::Repeated(name)));
         }
@@ -119,28 +106,15 @@ impl AuthorizationRequest {
 
     /// To verify client and redirect URI again when the answer comes: both may be gone by then.
     pub(super) fn claimed(&self) -> Claimed {
-        Claimed {
-            client_id: self.client_id.clone(),
-            redirect_uri: self.redirect_uri.clone(),
-        }
+        Claimed { client_id: self.client_id.clone(), redirect_uri: self.redirect_uri.clone() }
     }
 
     pub(super) fn redirect_with_code(&self, settings: &Settings, code: &str) -> ClientRedirect {
-        ClientRedirect::with_code(
-            &self.redirect_uri,
-            code,
-            self.state.as_deref(),
-            settings.issuer.as_str(),
-        )
+        ClientRedirect::with_code(&self.redirect_uri, code, self.state.as_deref(), settings.issuer.as_str())
     }
 
     pub(super) fn redirect_with_error(&self, settings: &Settings, error: RequestError) -> ClientRedirect {
-        ClientRedirect::with_error(
-            &self.redirect_uri,
-            error,
-            self.state.as_deref(),
-            settings.issuer.as_str(),
-        )
+        ClientRedirect::with_error(&self.redirect_uri, error, self.state.as_deref(), settings.issuer.as_str())
     }
 }
 
@@ -163,9 +137,7 @@ fn check_response(parameters: &Parameters) -> Result<(), RequestError> {
 }
 
 fn check_challenge(parameters: &Parameters) -> Result<String, RequestError> {
-    let challenge = parameters
-        .get("code_challenge")?
-        .ok_or(RequestError::ChallengeMissing)?;
+    let challenge = parameters.get("code_challenge")?.ok_or(RequestError::ChallengeMissing)?;
     // A missing method means `plain` (RFC 7636 section 4.3).
     if parameters.get("code_challenge_method")? != Some("S256") {
         return Err(RequestError::ChallengeMethod);
@@ -186,11 +158,7 @@ fn check_resource<'a>(parameters: &Parameters, settings: &'a Settings) -> Result
 }
 
 fn check_scopes(parameters: &Parameters, resource: &ProtectedResource) -> Result<ScopeSet, RequestError> {
-    let asked = parameters
-        .get("scope")?
-        .map(ScopeSet::parse)
-        .transpose()?
-        .filter(|scopes| !scopes.is_empty());
+    let asked = parameters.get("scope")?.map(ScopeSet::parse).transpose()?.filter(|scopes| !scopes.is_empty());
     let scopes = asked.unwrap_or_else(|| resource.default_scopes.clone());
     if scopes.is_empty() {
         return Err(RequestError::ScopeMissing);

@@ -14,12 +14,7 @@ impl ClientRedirect {
 
     pub(super) fn with_error(redirect_uri: &str, error: RequestError, state: Option<&str>, issuer: &str) -> Self {
         let description = error.to_string();
-        Self::with(
-            redirect_uri,
-            &[("error", code_of(error)), ("error_description", &description)],
-            state,
-            issuer,
-        )
+        Self::with(redirect_uri, &[("error", code_of(error)), ("error_description", &description)], state, issuer)
     }
 
     /// The value of `Location`.

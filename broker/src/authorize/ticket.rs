@@ -34,24 +34,12 @@ impl Ticket {
         random: &dyn Random,
     ) -> Result<Self, RandomnessUnavailable> {
         let expires_at = now + Duration::from_secs(MAX_AGE_SECONDS);
-        Ok(Self {
-            id: random_text::<16>(random)?,
-            expires_at,
-            request,
-        })
+        Ok(Self { id: random_text::<16>(random)?, expires_at, request })
     }
 
     pub(super) fn seal(&self, seals: &Seals, browser: &Browser) -> Result<String, Fault> {
-        let Self {
-            id,
-            expires_at,
-            request,
-        } = self;
-        let content = Content {
-            id: id.clone(),
-            expires: unix_seconds(*expires_at),
-            request: request.clone(),
-        };
+        let Self { id, expires_at, request } = self;
+        let content = Content { id: id.clone(), expires: unix_seconds(*expires_at), request: request.clone() };
         let content = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&content).map_err(|_| Fault::Rendering)?);
         let tag = seals.seal(Purpose::ConsentForm, &[browser.name(), &content]);
         Ok(format!("{content}.{tag}"))
@@ -68,10 +56,6 @@ impl Ticket {
         if now >= expires_at {
             return Err(DecisionError::Expired);
         }
-        Ok(Self {
-            id,
-            expires_at,
-            request,
-        })
+        Ok(Self { id, expires_at, request })
     }
 }

@@ -101,12 +101,7 @@ fn check_lifetime(what: &'static str, value: Duration, least: u64, most: u64) ->
     let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
     // Claims count whole seconds; a fraction would make `expires_in` and `exp` disagree.
     if value < least || value > most || value.subsec_nanos() != 0 {
-        return Err(ConfigError::Lifetime {
-            what,
-            value,
-            least,
-            most,
-        });
+        return Err(ConfigError::Lifetime { what, value, least, most });
     }
     Ok(())
 }
@@ -118,10 +113,7 @@ fn check_schemes(schemes: &[String]) -> Result<(), ConfigError> {
         let starts = scheme.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
         starts && scheme.len() <= 64 && scheme.bytes().all(allowed) && !KNOWN_SCHEMES.contains(&scheme.as_str())
     };
-    let wrong = schemes
-        .iter()
-        .find(|scheme| !fits(scheme))
-        .or_else(|| schemes.get(MAX_SCHEMES));
+    let wrong = schemes.iter().find(|scheme| !fits(scheme)).or_else(|| schemes.get(MAX_SCHEMES));
     wrong.map_or(Ok(()), |scheme| Err(ConfigError::PrivateUseScheme(scheme.clone())))
 }
 
@@ -172,12 +164,7 @@ fn check_resources(resources: Vec<Resource>) -> Result<Vec<ProtectedResource>, C
 }
 
 fn check_resource(resource: Resource) -> Result<ProtectedResource, ConfigError> {
-    let Resource {
-        url,
-        name,
-        scopes,
-        default_scopes,
-    } = resource;
+    let Resource { url, name, scopes, default_scopes } = resource;
     let id = check_resource_url(&url)?;
     check_text(&url, "name", &name, MAX_NAME)?;
     let too_many = |scope: &str| ConfigError::Scope {
@@ -197,46 +184,25 @@ fn check_resource(resource: Resource) -> Result<ProtectedResource, ConfigError> 
             return Err(too_many(&scope.name));
         }
         if described.iter().any(|other| other.name == name) {
-            return Err(ConfigError::ScopeRepeated {
-                resource: url,
-                scope: scope.name,
-            });
+            return Err(ConfigError::ScopeRepeated { resource: url, scope: scope.name });
         }
-        described.push(DescribedScope {
-            name,
-            description: scope.description,
-        });
+        described.push(DescribedScope { name, description: scope.description });
     }
     let default_scopes = check_default_scopes(&url, &described, default_scopes)?;
-    Ok(ProtectedResource {
-        id,
-        name,
-        scopes: described,
-        default_scopes,
-    })
+    Ok(ProtectedResource { id, name, scopes: described, default_scopes })
 }
 
 fn check_default_scopes(url: &Url, all: &[DescribedScope], names: Vec<String>) -> Result<ScopeSet, ConfigError> {
     let find = |name: String| {
-        let known = all
-            .iter()
-            .find(|scope| scope.name.as_str() == name)
-            .map(|scope| scope.name.clone());
-        known.ok_or_else(|| ConfigError::DefaultScope {
-            resource: url.clone(),
-            scope: name,
-        })
+        let known = all.iter().find(|scope| scope.name.as_str() == name).map(|scope| scope.name.clone());
+        known.ok_or_else(|| ConfigError::DefaultScope { resource: url.clone(), scope: name })
     };
     names.into_iter().map(find).collect()
 }
 
 fn check_resource_url(url: &Url) -> Result<ResourceId, ConfigError> {
     let reachable = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
-    let text = if url.path() == "/" {
-        url.as_str().trim_end_matches('/')
-    } else {
-        url.as_str()
-    };
+    let text = if url.path() == "/" { url.as_str().trim_end_matches('/') } else { url.as_str() };
     if !reachable || !is_bare(url) || text.ends_with('/') {
         return Err(ConfigError::ResourceForm(url.clone()));
     }
@@ -246,11 +212,7 @@ fn check_resource_url(url: &Url) -> Result<ResourceId, ConfigError> {
 fn check_text(resource: &Url, what: &'static str, text: &str, most: usize) -> Result<(), ConfigError> {
     let count = text.chars().count();
     if text.trim().is_empty() || count > most || text.chars().any(char::is_control) {
-        return Err(ConfigError::Text {
-            resource: resource.clone(),
-            what,
-            most,
-        });
+        return Err(ConfigError::Text { resource: resource.clone(), what, most });
     }
     Ok(())
 }

@@ -26,21 +26,10 @@ impl Issuer {
         // Also what keeps the path free of the router's own syntax.
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/');
         let bare = is_bare(url) && !path.ends_with('/') && !path.contains("//") && path.bytes().all(plain);
-        let host = url
-            .host_str()
-            .filter(|_| bare)
-            .ok_or_else(|| ConfigError::IssuerForm(url.clone()))?;
-        let authority = url
-            .port()
-            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let host = url.host_str().filter(|_| bare).ok_or_else(|| ConfigError::IssuerForm(url.clone()))?;
+        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let origin = format!("{}://{authority}", url.scheme());
-        Ok(Self {
-            text: format!("{origin}{path}"),
-            origin,
-            authority,
-            path: path.to_owned(),
-            secure,
-        })
+        Ok(Self { text: format!("{origin}{path}"), origin, authority, path: path.to_owned(), secure })
     }
 
     /// The identifier, as in `iss`.

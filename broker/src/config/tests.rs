@@ -18,16 +18,10 @@ fn config() -> BrokerConfig {
         resources: vec![Resource {
             url: url("http://127.0.0.1:8080/mcp"),
             name: "Catalog".to_owned(),
-            scopes: vec![ScopeText {
-                name: "catalog:read".to_owned(),
-                description: "look products up".to_owned(),
-            }],
+            scopes: vec![ScopeText { name: "catalog:read".to_owned(), description: "look products up".to_owned() }],
             default_scopes: vec!["catalog:read".to_owned()],
         }],
-        sign_in: SignIn::AnyName {
-            claims: [].into(),
-            default_claims: [].into(),
-        },
+        sign_in: SignIn::AnyName { claims: [].into(), default_claims: [].into() },
         token_lifetime: Duration::from_mins(5),
         refresh_lifetime: Duration::from_hours(8),
         client_idle_lifetime: Duration::from_hours(24),
@@ -45,19 +39,10 @@ fn refused(change: impl FnOnce(&mut BrokerConfig)) -> ConfigError {
 #[test]
 fn an_issuer_has_one_spelling_without_a_trailing_slash() {
     assert_eq!(config().check().unwrap().issuer.as_str(), "http://127.0.0.1:8089");
-    let with_path = BrokerConfig {
-        issuer: url("https://localhost:8089/oauth"),
-        ..config()
-    }
-    .check()
-    .unwrap()
-    .issuer;
+    let with_path = BrokerConfig { issuer: url("https://localhost:8089/oauth"), ..config() }.check().unwrap().issuer;
     assert_eq!(with_path.as_str(), "https://localhost:8089/oauth");
     assert_eq!(with_path.url_of("/token"), "https://localhost:8089/oauth/token");
-    assert_eq!(
-        with_path.metadata_path(),
-        "/.well-known/oauth-authorization-server/oauth"
-    );
+    assert_eq!(with_path.metadata_path(), "/.well-known/oauth-authorization-server/oauth");
     for wrong in [
         "http://127.0.0.1/a/",
         "http://127.0.0.1/?a",
@@ -65,48 +50,29 @@ fn an_issuer_has_one_spelling_without_a_trailing_slash() {
         "http://u@127.0.0.1/",
         "http://127.0.0.1/:a",
     ] {
-        assert_eq!(
-            refused(|config| config.issuer = url(wrong)),
-            ConfigError::IssuerForm(url(wrong))
-        );
+        assert_eq!(refused(|config| config.issuer = url(wrong)), ConfigError::IssuerForm(url(wrong)));
     }
 }
 
 #[test]
 fn sign_in_without_proof_is_refused_outside_of_this_machine() {
-    for reachable in [
-        "https://broker.example",
-        "https://10.0.0.1",
-        "https://localhost.example",
-    ] {
-        assert_eq!(
-            refused(|config| config.issuer = url(reachable)),
-            ConfigError::AnyNameNeedsLoopback(url(reachable))
-        );
+    for reachable in ["https://broker.example", "https://10.0.0.1", "https://localhost.example"] {
+        assert_eq!(refused(|config| config.issuer = url(reachable)), ConfigError::AnyNameNeedsLoopback(url(reachable)));
     }
     let plain = url("http://broker.example");
-    assert_eq!(
-        refused(|config| config.issuer = plain.clone()),
-        ConfigError::IssuerScheme(plain.clone())
-    );
+    assert_eq!(refused(|config| config.issuer = plain.clone()), ConfigError::IssuerScheme(plain.clone()));
 }
 
 #[test]
 fn access_tokens_live_at_most_five_minutes() {
     for wrong in [Duration::ZERO, Duration::from_millis(1500), Duration::from_secs(301)] {
-        assert!(matches!(
-            refused(|config| config.token_lifetime = wrong),
-            ConfigError::Lifetime { .. }
-        ));
+        assert!(matches!(refused(|config| config.token_lifetime = wrong), ConfigError::Lifetime { .. }));
     }
 }
 
 #[test]
 fn resources_need_a_canonical_address_and_known_default_scopes() {
-    assert_eq!(
-        refused(|config| config.resources.clear()),
-        ConfigError::ResourceCount(0)
-    );
+    assert_eq!(refused(|config| config.resources.clear()), ConfigError::ResourceCount(0));
     for wrong in [
         "http://tools.example/mcp",
         "https://tools.example/mcp/",
@@ -128,22 +94,12 @@ fn resources_need_a_canonical_address_and_known_default_scopes() {
 fn claims_of_users_can_not_forge_what_the_broker_says() {
     for name in ["sub", "aud", "scope", "exp", "cnf", "act", "client_id"] {
         let forged = [(name.to_owned(), json!("x"))].into();
-        let error = refused(|config| {
-            config.sign_in = SignIn::AnyName {
-                claims: [].into(),
-                default_claims: forged,
-            }
-        });
+        let error = refused(|config| config.sign_in = SignIn::AnyName { claims: [].into(), default_claims: forged });
         assert_eq!(error, ConfigError::ReservedClaim(name.to_owned()));
     }
     let large = [("tier".to_owned(), json!("x".repeat(5000)))].into();
     let claims = [("alice".to_owned(), large)].into();
-    let error = refused(|config| {
-        config.sign_in = SignIn::AnyName {
-            claims,
-            default_claims: [].into(),
-        }
-    });
+    let error = refused(|config| config.sign_in = SignIn::AnyName { claims, default_claims: [].into() });
     assert_eq!(error, ConfigError::ClaimsTooLarge);
 }
 
@@ -153,12 +109,5 @@ fn only_schemes_of_applications_can_be_allowed() {
         let error = refused(|config| config.private_use_schemes = vec![wrong.to_owned()]);
         assert_eq!(error, ConfigError::PrivateUseScheme(wrong.to_owned()));
     }
-    assert!(
-        BrokerConfig {
-            private_use_schemes: vec!["com.example.app".to_owned()],
-            ..config()
-        }
-        .check()
-        .is_ok()
-    );
+    assert!(BrokerConfig { private_use_schemes: vec!["com.example.app".to_owned()], ..config() }.check().is_ok());
 }

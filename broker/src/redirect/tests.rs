@@ -95,12 +95,7 @@ fn matching_is_by_bytes_except_for_the_port_of_a_loopback_address() {
         assert!(!admits(web, other), "{other}");
     }
     let native = "http://127.0.0.1:6276/cb";
-    for same in [
-        "http://127.0.0.1:6276/cb",
-        "http://127.0.0.1:1/cb",
-        "http://127.0.0.1/cb",
-        "http://127.0.0.1:80/cb",
-    ] {
+    for same in ["http://127.0.0.1:6276/cb", "http://127.0.0.1:1/cb", "http://127.0.0.1/cb", "http://127.0.0.1:80/cb"] {
         assert!(admits(native, same), "{same}");
     }
     for other in [
@@ -116,10 +111,7 @@ fn matching_is_by_bytes_except_for_the_port_of_a_loopback_address() {
 }
 
 fn host() -> impl Strategy<Value = String> {
-    prop_oneof![
-        "(127\\.0\\.0\\.1|localhost|\\[::1\\]|app\\.example|evil\\.example)",
-        "[a-z0-9.\\-@:\\[\\]%;]{1,24}",
-    ]
+    prop_oneof!["(127\\.0\\.0\\.1|localhost|\\[::1\\]|app\\.example|evil\\.example)", "[a-z0-9.\\-@:\\[\\]%;]{1,24}",]
 }
 
 fn address() -> impl Strategy<Value = String> {

@@ -28,13 +28,7 @@ pub struct StoreLimits {
 impl StoreLimits {
     /// Enough for a team, at most some tens of megabytes.
     pub const fn standard() -> Self {
-        Self {
-            clients: 5_000,
-            requests: 10_000,
-            codes: 10_000,
-            families: 10_000,
-            consents: 10_000,
-        }
+        Self { clients: 5_000, requests: 10_000, codes: 10_000, families: 10_000, consents: 10_000 }
     }
 }
 
@@ -95,9 +89,7 @@ fn stored(fits: bool) -> Result<(), StoreError> {
 
 fn insert_family(families: &mut Table<FamilyId, Family>, id: FamilyId, family: Family, now: SystemTime) {
     let expires_at = Some(family.expires_at);
-    families.insert_evicting(id, family, expires_at, now, |family| {
-        (!family.revoked, family.last_used)
-    });
+    families.insert_evicting(id, family, expires_at, now, |family| (!family.revoked, family.last_used));
 }
 
 fn revoke(families: &mut Table<FamilyId, Family>, id: &FamilyId, now: SystemTime) {
@@ -109,15 +101,8 @@ fn revoke(families: &mut Table<FamilyId, Family>, id: &FamilyId, now: SystemTime
 impl Store for MemoryStore {
     fn add_client(&self, client: Client, now: SystemTime) -> StoreFuture<'_, ()> {
         let expires_at = Some(client.expires_at);
-        let rank = |client: &Client| {
-            (
-                client.last_used.is_some(),
-                client.last_used.unwrap_or(client.registered_at),
-            )
-        };
-        self.tables()
-            .clients
-            .insert_evicting(client.id.clone(), client, expires_at, now, rank);
+        let rank = |client: &Client| (client.last_used.is_some(), client.last_used.unwrap_or(client.registered_at));
+        self.tables().clients.insert_evicting(client.id.clone(), client, expires_at, now, rank);
         done(Ok(()))
     }
 
@@ -149,22 +134,14 @@ impl Store for MemoryStore {
         let before = tables.consents.get(&key, always).map(|consent| consent.scopes.clone());
         let scopes = before.map_or_else(|| scopes.clone(), |before| before.union(&scopes));
         tables.consents_added = tables.consents_added.saturating_add(1);
-        let consent = Consent {
-            scopes,
-            order: tables.consents_added,
-        };
-        tables
-            .consents
-            .insert_evicting(key, consent, None, always, |consent| consent.order);
+        let consent = Consent { scopes, order: tables.consents_added };
+        tables.consents.insert_evicting(key, consent, None, always, |consent| consent.order);
         done(Ok(()))
     }
 
     fn consent<'a>(&'a self, key: &'a ConsentKey) -> StoreFuture<'a, Option<ScopeSet>> {
         let tables = self.tables();
-        done(Ok(tables
-            .consents
-            .get(key, SystemTime::UNIX_EPOCH)
-            .map(|consent| consent.scopes.clone())))
+        done(Ok(tables.consents.get(key, SystemTime::UNIX_EPOCH).map(|consent| consent.scopes.clone())))
     }
 
     fn remove_consents<'a>(&'a self, subject: &'a Subject, client_id: &'a ClientId) -> StoreFuture<'a, bool> {
@@ -174,9 +151,7 @@ impl Store for MemoryStore {
         for family in tables.families.values_mut().filter(|family| theirs(&family.grant)) {
             family.revoked = true;
         }
-        let removed = tables
-            .consents
-            .remove_where(|key, _| key.subject == *subject && key.client_id == *client_id);
+        let removed = tables.consents.remove_where(|key, _| key.subject == *subject && key.client_id == *client_id);
         done(Ok(removed))
     }
 
@@ -214,11 +189,7 @@ impl Store for MemoryStore {
 
     fn family<'a>(&'a self, id: &'a FamilyId, now: SystemTime) -> StoreFuture<'a, Option<Family>> {
         let tables = self.tables();
-        done(Ok(tables
-            .families
-            .get(id, now)
-            .filter(|family| !family.revoked)
-            .cloned()))
+        done(Ok(tables.families.get(id, now).filter(|family| !family.revoked).cloned()))
     }
 
     fn rotate_family<'a>(&'a self, id: &'a FamilyId, presented: u64, now: SystemTime) -> StoreFuture<'a, Rotation> {

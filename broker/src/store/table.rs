@@ -25,10 +25,7 @@ impl<V> Row<V> {
 
 impl<K: Clone + Eq + Hash, V> Table<K, V> {
     pub(super) fn new(capacity: usize) -> Self {
-        Self {
-            rows: HashMap::new(),
-            capacity: capacity.max(1),
-        }
+        Self { rows: HashMap::new(), capacity: capacity.max(1) }
     }
 
     pub(super) fn get(&self, key: &K, now: SystemTime) -> Option<&V> {
@@ -36,10 +33,7 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
     }
 
     pub(super) fn get_mut(&mut self, key: &K, now: SystemTime) -> Option<&mut V> {
-        self.rows
-            .get_mut(key)
-            .filter(|row| row.lives(now))
-            .map(|row| &mut row.value)
+        self.rows.get_mut(key).filter(|row| row.lives(now)).map(|row| &mut row.value)
     }
 
     pub(super) fn set_expiry(&mut self, key: &K, expires_at: SystemTime) {
@@ -56,13 +50,7 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
                 return false;
             }
         }
-        self.rows.insert(
-            key,
-            Row {
-                value,
-                expires_at: Some(expires_at),
-            },
-        );
+        self.rows.insert(key, Row { value, expires_at: Some(expires_at) });
         true
     }
 
@@ -78,11 +66,7 @@ impl<K: Clone + Eq + Hash, V> Table<K, V> {
         if self.rows.len() >= self.capacity && !self.rows.contains_key(&key) {
             self.rows.retain(|_, row| row.lives(now));
             if self.rows.len() >= self.capacity {
-                let oldest = self
-                    .rows
-                    .iter()
-                    .min_by_key(|(_, row)| rank(&row.value))
-                    .map(|(key, _)| key.clone());
+                let oldest = self.rows.iter().min_by_key(|(_, row)| rank(&row.value)).map(|(key, _)| key.clone());
                 oldest.and_then(|key| self.rows.remove(&key));
             }
         }

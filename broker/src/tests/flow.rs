@@ -20,9 +20,7 @@ async fn verified(world: &World, token: &str) -> Value {
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     // The tests' clock is not the machine's.
     validation.validate_exp = false;
-    jsonwebtoken::decode::<Value>(token, &DecodingKey::from_jwk(key).unwrap(), &validation)
-        .unwrap()
-        .claims
+    jsonwebtoken::decode::<Value>(token, &DecodingKey::from_jwk(key).unwrap(), &validation).unwrap().claims
 }
 
 #[tokio::test]
@@ -30,10 +28,7 @@ async fn a_client_gets_from_metadata_to_a_token_that_verifies_against_the_publis
     let world = World::new();
     let client_id = world.client().await;
     let tokens = world.tokens(&client_id).await;
-    assert_eq!(
-        (&tokens["token_type"], &tokens["expires_in"]),
-        (&json!("Bearer"), &json!(300))
-    );
+    assert_eq!((&tokens["token_type"], &tokens["expires_in"]), (&json!("Bearer"), &json!(300)));
     assert_eq!(tokens["scope"], "catalog:read catalog:write");
     let mut claims = verified(&world, tokens["access_token"].as_str().unwrap()).await;
     assert_eq!(claims["jti"].as_str().map(str::len), Some(22));
@@ -67,18 +62,10 @@ async fn events_hold_no_code_token_verifier_or_state() {
     let client_id = world.client().await;
     let code = world.code(&client_id).await;
     let tokens = world.token(&redemption(&client_id, &code)).await.json();
-    world
-        .token(&refreshing(&client_id, tokens["refresh_token"].as_str().unwrap()))
-        .await;
-    world
-        .token(&refreshing(&client_id, tokens["refresh_token"].as_str().unwrap()))
-        .await;
+    world.token(&refreshing(&client_id, tokens["refresh_token"].as_str().unwrap())).await;
+    world.token(&refreshing(&client_id, tokens["refresh_token"].as_str().unwrap())).await;
     let events = format!("{:?}", world.events());
-    for secret in [
-        &code,
-        tokens["access_token"].as_str().unwrap(),
-        tokens["refresh_token"].as_str().unwrap(),
-    ] {
+    for secret in [&code, tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap()] {
         assert!(!events.contains(secret));
     }
     assert!(!events.contains(super::harness::VERIFIER) && !events.contains("the state"));
@@ -94,17 +81,10 @@ async fn tokens_signed_before_a_key_rotation_verify_after_it() {
     world.broker.prepare_next_key().unwrap();
     assert!(world.broker.promote_next_key());
     let after = world.tokens(&client_id).await;
-    let kid = |tokens: &Value| {
-        jsonwebtoken::decode_header(tokens["access_token"].as_str().unwrap())
-            .unwrap()
-            .kid
-    };
+    let kid = |tokens: &Value| jsonwebtoken::decode_header(tokens["access_token"].as_str().unwrap()).unwrap().kid;
     assert_ne!(kid(&before), kid(&after));
     for tokens in [before, after] {
-        assert_eq!(
-            verified(&world, tokens["access_token"].as_str().unwrap()).await["sub"],
-            "alice"
-        );
+        assert_eq!(verified(&world, tokens["access_token"].as_str().unwrap()).await["sub"], "alice");
     }
 }
 
@@ -116,14 +96,8 @@ async fn the_metadata_stands_at_the_inserted_well_known_path() {
     assert_eq!(reply.header("content-type"), "application/json");
     assert_eq!(reply.header("cache-control"), "public, max-age=300");
     insta::assert_json_snapshot!("metadata", reply.json());
-    assert_eq!(
-        world.get("/.well-known/openid-configuration/oauth").await.status,
-        StatusCode::NOT_FOUND
-    );
-    assert_eq!(
-        world.get("/oauth/.well-known/openid-configuration").await.status,
-        StatusCode::NOT_FOUND
-    );
+    assert_eq!(world.get("/.well-known/openid-configuration/oauth").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(world.get("/oauth/.well-known/openid-configuration").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -152,16 +126,8 @@ async fn the_published_keys_have_no_private_part() {
 async fn browser_clients_may_read_what_is_public_but_not_the_consent_page() {
     let world = World::new();
     let client_id = world.client().await;
-    for path in [
-        "/.well-known/oauth-authorization-server/oauth",
-        "/oauth/jwks",
-        "/oauth/register",
-        "/oauth/token",
-    ] {
-        let preflight = Request::builder()
-            .method(Method::OPTIONS)
-            .uri(path)
-            .header(header::HOST, HOST);
+    for path in ["/.well-known/oauth-authorization-server/oauth", "/oauth/jwks", "/oauth/register", "/oauth/token"] {
+        let preflight = Request::builder().method(Method::OPTIONS).uri(path).header(header::HOST, HOST);
         let preflight = preflight.header("origin", "https://app.example");
         let preflight = preflight.header("access-control-request-method", "POST");
         let reply = world.send(preflight.body(Body::empty()).unwrap()).await;
@@ -177,19 +143,9 @@ async fn head_is_answered_and_other_methods_name_the_allowed_ones() {
     let world = World::new();
     for (method, path, status, allow) in [
         (Method::HEAD, "/oauth/jwks", StatusCode::OK, ""),
-        (
-            Method::DELETE,
-            "/oauth/jwks",
-            StatusCode::METHOD_NOT_ALLOWED,
-            "GET,HEAD",
-        ),
+        (Method::DELETE, "/oauth/jwks", StatusCode::METHOD_NOT_ALLOWED, "GET,HEAD"),
         (Method::GET, "/oauth/token", StatusCode::METHOD_NOT_ALLOWED, "POST"),
-        (
-            Method::PUT,
-            "/oauth/authorize",
-            StatusCode::METHOD_NOT_ALLOWED,
-            "GET,HEAD,POST",
-        ),
+        (Method::PUT, "/oauth/authorize", StatusCode::METHOD_NOT_ALLOWED, "GET,HEAD,POST"),
     ] {
         let request = Request::builder().method(method).uri(path).header(header::HOST, HOST);
         let reply = world.send(request.body(Body::empty()).unwrap()).await;
@@ -201,43 +157,17 @@ async fn head_is_answered_and_other_methods_name_the_allowed_ones() {
 #[tokio::test]
 async fn requests_for_another_host_are_refused_on_every_path() {
     let world = World::new();
-    for path in [
-        "/oauth/authorize",
-        "/oauth/jwks",
-        "/.well-known/oauth-authorization-server/oauth",
-        "/nothing",
-    ] {
-        for host in [
-            "evil.example:8089",
-            "127.0.0.1",
-            "localhost:8089",
-            "127.0.0.1:8089.evil.example",
-            "",
-        ] {
-            let request = Request::get(path)
-                .header(header::HOST, host)
-                .body(Body::empty())
-                .unwrap();
-            assert_eq!(
-                world.send(request).await.status,
-                StatusCode::MISDIRECTED_REQUEST,
-                "{path} {host}"
-            );
+    for path in ["/oauth/authorize", "/oauth/jwks", "/.well-known/oauth-authorization-server/oauth", "/nothing"] {
+        for host in ["evil.example:8089", "127.0.0.1", "localhost:8089", "127.0.0.1:8089.evil.example", ""] {
+            let request = Request::get(path).header(header::HOST, host).body(Body::empty()).unwrap();
+            assert_eq!(world.send(request).await.status, StatusCode::MISDIRECTED_REQUEST, "{path} {host}");
         }
         let none = Request::get(path).body(Body::empty()).unwrap();
         assert_eq!(world.send(none).await.status, StatusCode::MISDIRECTED_REQUEST);
-        let two = Request::get(path)
-            .header(header::HOST, HOST)
-            .header(header::HOST, "evil.example");
-        assert_eq!(
-            world.send(two.body(Body::empty()).unwrap()).await.status,
-            StatusCode::MISDIRECTED_REQUEST
-        );
+        let two = Request::get(path).header(header::HOST, HOST).header(header::HOST, "evil.example");
+        assert_eq!(world.send(two.body(Body::empty()).unwrap()).await.status, StatusCode::MISDIRECTED_REQUEST);
         let absolute = Request::get(format!("http://evil.example{path}")).header(header::HOST, HOST);
-        assert_eq!(
-            world.send(absolute.body(Body::empty()).unwrap()).await.status,
-            StatusCode::MISDIRECTED_REQUEST
-        );
+        assert_eq!(world.send(absolute.body(Body::empty()).unwrap()).await.status, StatusCode::MISDIRECTED_REQUEST);
     }
 }
 
@@ -248,35 +178,18 @@ async fn the_token_endpoint_reads_forms_only_and_each_parameter_once() {
     let code = world.code(&client_id).await;
     let good = redemption(&client_id, &code);
     let body = json!({"grant_type": "authorization_code", "code": code, "client_id": client_id}).to_string();
-    let json = Request::post("/oauth/token")
-        .header(header::HOST, HOST)
-        .header(header::CONTENT_TYPE, "application/json");
-    world
-        .send(json.body(Body::from(body)).unwrap())
-        .await
-        .is_oauth_error(400, "invalid_request");
+    let json =
+        Request::post("/oauth/token").header(header::HOST, HOST).header(header::CONTENT_TYPE, "application/json");
+    world.send(json.body(Body::from(body)).unwrap()).await.is_oauth_error(400, "invalid_request");
     for name in ["grant_type", "code", "client_id", "redirect_uri", "code_verifier"] {
         let repeated = good.clone().and(name, "again");
         world.token(&repeated).await.is_oauth_error(400, "invalid_request");
     }
-    world
-        .token(&good.clone().with("grant_type", "password"))
-        .await
-        .is_oauth_error(400, "unsupported_grant_type");
-    world
-        .token(&good.clone().with("client_id", "nobody"))
-        .await
-        .is_oauth_error(400, "invalid_client");
-    world
-        .token(&good.clone().with("client_secret", "x"))
-        .await
-        .is_oauth_error(401, "invalid_client");
+    world.token(&good.clone().with("grant_type", "password")).await.is_oauth_error(400, "unsupported_grant_type");
+    world.token(&good.clone().with("client_id", "nobody")).await.is_oauth_error(400, "invalid_client");
+    world.token(&good.clone().with("client_secret", "x")).await.is_oauth_error(401, "invalid_client");
     world.token(&form(&[])).await.is_oauth_error(400, "invalid_request");
     let long = good.clone().with("code", &"x".repeat(17 * 1024));
     world.token(&long).await.is_oauth_error(413, "invalid_request");
-    assert_eq!(
-        world.token(&good).await.status,
-        StatusCode::OK,
-        "none of these burned the code"
-    );
+    assert_eq!(world.token(&good).await.status, StatusCode::OK, "none of these burned the code");
 }

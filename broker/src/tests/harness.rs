@@ -84,10 +84,7 @@ impl Reply {
 
     #[track_caller]
     pub(super) fn returned(&self, name: &str) -> Option<String> {
-        self.returned_to(REDIRECT)
-            .into_iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value)
+        self.returned_to(REDIRECT).into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// A page of the broker that goes nowhere.
@@ -100,20 +97,12 @@ impl Reply {
 
     #[track_caller]
     pub(super) fn is_oauth_error(&self, status: u16, code: &str) {
-        assert_eq!(
-            (self.status.as_u16(), self.json()["error"].as_str()),
-            (status, Some(code)),
-            "{}",
-            self.body
-        );
+        assert_eq!((self.status.as_u16(), self.json()["error"].as_str()), (status, Some(code)), "{}", self.body);
         assert_eq!(self.header("cache-control"), "no-store");
         // RFC 6749 section 5.2; clients also match on these texts with regular expressions.
         let description = self.json()["error_description"].as_str().unwrap().to_owned();
         let allowed = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-        assert!(
-            !description.is_empty() && description.bytes().all(allowed),
-            "{description}"
-        );
+        assert!(!description.is_empty() && description.bytes().all(allowed), "{description}");
     }
 }
 
@@ -133,10 +122,8 @@ pub(super) struct World {
 }
 
 pub(super) fn config() -> BrokerConfig {
-    let scope = |name: &str, description: &str| ScopeText {
-        name: name.to_owned(),
-        description: description.to_owned(),
-    };
+    let scope =
+        |name: &str, description: &str| ScopeText { name: name.to_owned(), description: description.to_owned() };
     let resource = |url: &str, name: &str, scopes: Vec<ScopeText>| Resource {
         url: Url::parse(url).unwrap(),
         name: name.to_owned(),
@@ -149,11 +136,7 @@ pub(super) fn config() -> BrokerConfig {
         issuer: Url::parse(ISSUER).unwrap(),
         resources: vec![
             resource(CATALOG, "Catalog", vec![read, write]),
-            resource(
-                "http://127.0.0.1:8081/mcp",
-                "Orders",
-                vec![scope("orders:read", "see orders")],
-            ),
+            resource("http://127.0.0.1:8081/mcp", "Orders", vec![scope("orders:read", "see orders")]),
         ],
         sign_in: SignIn::AnyName {
             claims: [("alice".to_owned(), [("tier".to_owned(), json!("production"))].into())].into(),
@@ -173,19 +156,11 @@ impl World {
     }
 
     pub(super) fn with(config: BrokerConfig) -> Self {
-        Self::with_store(
-            config,
-            StoreLimits {
-                clients: 20,
-                ..StoreLimits::standard()
-            },
-        )
+        Self::with_store(config, StoreLimits { clients: 20, ..StoreLimits::standard() })
     }
 
     pub(super) fn with_store(config: BrokerConfig, limits: StoreLimits) -> Self {
-        let clock = Arc::new(HandClock(Mutex::new(
-            SystemTime::UNIX_EPOCH + Duration::from_hours(500_000),
-        )));
+        let clock = Arc::new(HandClock(Mutex::new(SystemTime::UNIX_EPOCH + Duration::from_hours(500_000))));
         let store = Arc::new(MemoryStore::new(limits));
         let events = Arc::new(RecordedEvents::default());
         let parts = Parts {
@@ -195,13 +170,7 @@ impl World {
             events: events.clone(),
         };
         let broker = config.validate(parts).unwrap();
-        Self {
-            app: broker.router(),
-            broker,
-            clock,
-            store,
-            events,
-        }
+        Self { app: broker.router(), broker, clock, store, events }
     }
 
     pub(super) fn pass(&self, time: Duration) {
@@ -216,21 +185,11 @@ impl World {
         let response = self.app.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Reply {
-            status: parts.status,
-            headers: parts.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+        Reply { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
     }
 
     pub(super) async fn get(&self, path: &str) -> Reply {
-        self.send(
-            Request::get(path)
-                .header(header::HOST, HOST)
-                .body(Body::empty())
-                .unwrap(),
-        )
-        .await
+        self.send(Request::get(path).header(header::HOST, HOST).body(Body::empty()).unwrap()).await
     }
 
     pub(super) async fn register(&self, metadata: &Value) -> Reply {
@@ -258,13 +217,7 @@ impl World {
 
     pub(super) async fn open_with(&self, parameters: &Form) -> OpenPage {
         let reply = self.authorize(parameters).await;
-        assert_eq!(
-            reply.status,
-            StatusCode::OK,
-            "{} {}",
-            reply.body,
-            reply.header("location")
-        );
+        assert_eq!(reply.status, StatusCode::OK, "{} {}", reply.body, reply.header("location"));
         let cookie = reply.header("set-cookie").split(';').next().unwrap().to_owned();
         let (_, after) = reply.body.split_once("name=\"request\" value=\"").unwrap();
         let sealed = after.split('"').next().unwrap().to_owned();
@@ -273,14 +226,11 @@ impl World {
 
     pub(super) async fn answer(&self, cookie: &str, form: &Form) -> Reply {
         let origin = "http://127.0.0.1:8089";
-        self.answer_from(cookie, form, &[("origin", origin), ("sec-fetch-site", "same-origin")])
-            .await
+        self.answer_from(cookie, form, &[("origin", origin), ("sec-fetch-site", "same-origin")]).await
     }
 
     pub(super) async fn answer_from(&self, cookie: &str, form: &Form, headers: &[(&str, &str)]) -> Reply {
-        let mut request = Request::post("/oauth/authorize")
-            .header(header::HOST, HOST)
-            .header(header::COOKIE, cookie);
+        let mut request = Request::post("/oauth/authorize").header(header::HOST, HOST).header(header::COOKIE, cookie);
         request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -296,9 +246,7 @@ impl World {
     pub(super) async fn code_with(&self, parameters: &Form) -> String {
         let page = self.open_with(parameters).await;
         let reply = self.answer(&page.cookie, &approval(&page.sealed, "alice")).await;
-        reply
-            .returned("code")
-            .unwrap_or_else(|| panic!("{}", reply.header("location")))
+        reply.returned("code").unwrap_or_else(|| panic!("{}", reply.header("location")))
     }
 
     pub(super) async fn token(&self, form: &Form) -> Reply {
@@ -336,9 +284,7 @@ impl Form {
     }
 
     pub(super) fn encode(&self) -> String {
-        form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(&self.0)
-            .finish()
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
     }
 }
 
@@ -381,9 +327,5 @@ pub(super) fn redemption(client_id: &str, code: &str) -> Form {
 }
 
 pub(super) fn refreshing(client_id: &str, refresh_token: &str) -> Form {
-    form(&[
-        ("grant_type", "refresh_token"),
-        ("client_id", client_id),
-        ("refresh_token", refresh_token),
-    ])
+    form(&[("grant_type", "refresh_token"), ("client_id", client_id), ("refresh_token", refresh_token)])
 }

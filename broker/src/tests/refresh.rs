@@ -27,10 +27,7 @@ async fn each_refresh_rotates_the_token_until_the_sign_in_ends() {
         tokens = next;
     }
     world.pass(Duration::from_mins(10));
-    world
-        .token(&refreshing(&client_id, refresh_token(&tokens)))
-        .await
-        .is_oauth_error(400, "invalid_grant");
+    world.token(&refreshing(&client_id, refresh_token(&tokens))).await.is_oauth_error(400, "invalid_grant");
 }
 
 #[tokio::test]
@@ -39,22 +36,10 @@ async fn a_used_refresh_token_ends_the_family_of_thief_and_owner() {
     let client_id = world.client().await;
     let first = world.tokens(&client_id).await;
     let second = world.token(&refreshing(&client_id, refresh_token(&first))).await.json();
-    world
-        .token(&refreshing(&client_id, refresh_token(&first)))
-        .await
-        .is_oauth_error(400, "invalid_grant");
-    world
-        .token(&refreshing(&client_id, refresh_token(&second)))
-        .await
-        .is_oauth_error(400, "invalid_grant");
+    world.token(&refreshing(&client_id, refresh_token(&first))).await.is_oauth_error(400, "invalid_grant");
+    world.token(&refreshing(&client_id, refresh_token(&second))).await.is_oauth_error(400, "invalid_grant");
     let reused = |event: &BrokerEvent| {
-        matches!(
-            event,
-            BrokerEvent::FamilyRevoked {
-                cause: RevocationCause::RefreshReused,
-                family: _
-            }
-        )
+        matches!(event, BrokerEvent::FamilyRevoked { cause: RevocationCause::RefreshReused, family: _ })
     };
     assert_eq!(world.events().iter().filter(|event| reused(event)).count(), 1);
 }
@@ -75,15 +60,9 @@ async fn forged_or_misdirected_refresh_tokens_have_no_effect() {
         parts[0].to_owned(),
         "..".to_owned(),
     ] {
-        world
-            .token(&refreshing(&client_id, &forged))
-            .await
-            .is_oauth_error(400, "invalid_grant");
+        world.token(&refreshing(&client_id, &forged)).await.is_oauth_error(400, "invalid_grant");
     }
-    world
-        .token(&refreshing(&thief, genuine))
-        .await
-        .is_oauth_error(400, "invalid_grant");
+    world.token(&refreshing(&thief, genuine)).await.is_oauth_error(400, "invalid_grant");
     let elsewhere = refreshing(&client_id, genuine).with("resource", "http://127.0.0.1:8081/mcp");
     world.token(&elsewhere).await.is_oauth_error(400, "invalid_target");
     let wider = refreshing(&client_id, genuine).with("scope", "catalog:read orders:read");
@@ -100,10 +79,7 @@ async fn a_refresh_may_ask_for_less_without_losing_the_rest() {
     let narrow = refreshing(&client_id, refresh_token(&tokens)).with("scope", "catalog:read");
     let narrow = world.token(&narrow).await.json();
     assert_eq!(narrow["scope"], "catalog:read");
-    let full = world
-        .token(&refreshing(&client_id, refresh_token(&narrow)))
-        .await
-        .json();
+    let full = world.token(&refreshing(&client_id, refresh_token(&narrow))).await.json();
     assert_eq!(full["scope"], "catalog:read catalog:write");
 }
 
@@ -117,10 +93,7 @@ async fn withdrawing_consent_ends_codes_and_refresh_tokens_for_good() {
     assert_eq!(world.broker.withdraw_consent(&alice, &client).await, Ok(true));
     assert_eq!(world.broker.withdraw_consent(&alice, &client).await, Ok(false));
     let again = world.tokens(&client_id).await;
-    for form in [
-        refreshing(&client_id, refresh_token(&tokens)),
-        redemption(&client_id, &code),
-    ] {
+    for form in [refreshing(&client_id, refresh_token(&tokens)), redemption(&client_id, &code)] {
         world.token(&form).await.is_oauth_error(400, "invalid_grant");
     }
     let reply = world.token(&refreshing(&client_id, refresh_token(&again))).await;
@@ -130,10 +103,7 @@ async fn withdrawing_consent_ends_codes_and_refresh_tokens_for_good() {
 /// A full store forgets the oldest consent; without it nothing is renewed.
 #[tokio::test]
 async fn a_family_whose_consent_is_gone_from_the_store_ends() {
-    let limits = StoreLimits {
-        consents: 1,
-        ..StoreLimits::standard()
-    };
+    let limits = StoreLimits { consents: 1, ..StoreLimits::standard() };
     let world = World::with_store(config(), limits);
     let (first, second) = (world.client().await, world.client().await);
     let tokens = world.tokens(&first).await;
@@ -141,13 +111,7 @@ async fn a_family_whose_consent_is_gone_from_the_store_ends() {
     let form = refreshing(&first, refresh_token(&tokens));
     world.token(&form).await.is_oauth_error(400, "invalid_grant");
     let ended = |event: &BrokerEvent| {
-        matches!(
-            event,
-            BrokerEvent::FamilyRevoked {
-                cause: RevocationCause::ConsentWithdrawn,
-                family: _
-            }
-        )
+        matches!(event, BrokerEvent::FamilyRevoked { cause: RevocationCause::ConsentWithdrawn, family: _ })
     };
     assert!(world.events().iter().any(ended));
 }

@@ -11,10 +11,7 @@ use super::harness::{HOST, REDIRECT, World, config, request};
 use crate::BrokerConfig;
 
 fn world() -> World {
-    World::with(BrokerConfig {
-        registrations_per_minute: NonZeroU32::new(100_000).unwrap(),
-        ..config()
-    })
+    World::with(BrokerConfig { registrations_per_minute: NonZeroU32::new(100_000).unwrap(), ..config() })
 }
 
 #[tokio::test]
@@ -27,10 +24,7 @@ async fn the_answer_says_what_was_registered() {
             "token_endpoint_auth_method": "client_secret_post", "scope": "catalog:read", "application_type": "native",
         }))
         .await;
-    assert_eq!(
-        (reply.status, reply.header("cache-control")),
-        (StatusCode::CREATED, "no-store")
-    );
+    assert_eq!((reply.status, reply.header("cache-control")), (StatusCode::CREATED, "no-store"));
     let mut registered = reply.json();
     assert_eq!(registered["client_id"].as_str().map(str::len), Some(22));
     registered["client_id"] = json!("");
@@ -64,43 +58,16 @@ async fn metadata_that_breaks_a_rule_is_refused() {
         (json!({}), "invalid_redirect_uri"),
         (with("redirect_uris", json!([])), "invalid_redirect_uri"),
         (with("redirect_uris", json!(vec![REDIRECT; 11])), "invalid_redirect_uri"),
-        (
-            with("redirect_uris", json!([REDIRECT, "http://app.example/cb"])),
-            "invalid_redirect_uri",
-        ),
-        (
-            with("redirect_uris", json!(["javascript:alert(1)"])),
-            "invalid_redirect_uri",
-        ),
-        (
-            with("redirect_uris", json!(["data:text/html,x"])),
-            "invalid_redirect_uri",
-        ),
-        (
-            with("redirect_uris", json!(["https://app.example/cb#x"])),
-            "invalid_redirect_uri",
-        ),
-        (
-            with("redirect_uris", json!(["https://*.example/cb"])),
-            "invalid_redirect_uri",
-        ),
-        (
-            with("redirect_uris", json!(["cursor://callback"])),
-            "invalid_redirect_uri",
-        ),
+        (with("redirect_uris", json!([REDIRECT, "http://app.example/cb"])), "invalid_redirect_uri"),
+        (with("redirect_uris", json!(["javascript:alert(1)"])), "invalid_redirect_uri"),
+        (with("redirect_uris", json!(["data:text/html,x"])), "invalid_redirect_uri"),
+        (with("redirect_uris", json!(["https://app.example/cb#x"])), "invalid_redirect_uri"),
+        (with("redirect_uris", json!(["https://*.example/cb"])), "invalid_redirect_uri"),
+        (with("redirect_uris", json!(["cursor://callback"])), "invalid_redirect_uri"),
         (with("redirect_uris", json!(REDIRECT)), "invalid_client_metadata"),
-        (
-            with("redirect_uris", json!([{"url": REDIRECT}])),
-            "invalid_client_metadata",
-        ),
-        (
-            with("token_endpoint_auth_method", json!("private_key_jwt")),
-            "invalid_client_metadata",
-        ),
-        (
-            with("token_endpoint_auth_method", json!("tls_client_auth")),
-            "invalid_client_metadata",
-        ),
+        (with("redirect_uris", json!([{"url": REDIRECT}])), "invalid_client_metadata"),
+        (with("token_endpoint_auth_method", json!("private_key_jwt")), "invalid_client_metadata"),
+        (with("token_endpoint_auth_method", json!("tls_client_auth")), "invalid_client_metadata"),
         (with("grant_types", json!(["implicit"])), "invalid_client_metadata"),
         (with("grant_types", json!(["refresh_token"])), "invalid_client_metadata"),
         (with("response_types", json!(["token"])), "invalid_client_metadata"),
@@ -120,30 +87,17 @@ async fn metadata_that_breaks_a_rule_is_refused() {
 async fn only_a_bounded_json_body_is_read() {
     let world = world();
     let body = json!({"redirect_uris": [REDIRECT]}).to_string();
-    for kind in [
-        "application/x-www-form-urlencoded",
-        "text/plain",
-        "application/jsonp",
-        "",
-    ] {
-        let request = Request::post("/oauth/register")
-            .header(header::HOST, HOST)
-            .header(header::CONTENT_TYPE, kind);
+    for kind in ["application/x-www-form-urlencoded", "text/plain", "application/jsonp", ""] {
+        let request = Request::post("/oauth/register").header(header::HOST, HOST).header(header::CONTENT_TYPE, kind);
         let reply = world.send(request.body(Body::from(body.clone())).unwrap()).await;
         reply.is_oauth_error(400, "invalid_client_metadata");
     }
     let huge = json!({"redirect_uris": [REDIRECT], "contacts": ["x".repeat(17 * 1024)]});
-    world
-        .register(&huge)
-        .await
-        .is_oauth_error(413, "invalid_client_metadata");
+    world.register(&huge).await.is_oauth_error(413, "invalid_client_metadata");
     let twice = format!("{{\"redirect_uris\":[\"{REDIRECT}\"],\"redirect_uris\":[\"https://evil.example/\"]}}");
     let request = Request::post("/oauth/register").header(header::HOST, HOST);
     let request = request.header(header::CONTENT_TYPE, "application/json; charset=utf-8");
-    world
-        .send(request.body(Body::from(twice)).unwrap())
-        .await
-        .is_oauth_error(400, "invalid_client_metadata");
+    world.send(request.body(Body::from(twice)).unwrap()).await.is_oauth_error(400, "invalid_client_metadata");
 }
 
 /// C13: addresses in the metadata are neither fetched nor kept, so that they can't be used against anybody.
@@ -151,14 +105,7 @@ async fn only_a_bounded_json_body_is_read() {
 async fn addresses_in_the_metadata_are_dropped() {
     let world = World::new();
     let mut metadata = json!({"redirect_uris": [REDIRECT], "jwks": {"keys": []}, "software_statement": "e30.e30."});
-    for name in [
-        "jwks_uri",
-        "logo_uri",
-        "client_uri",
-        "policy_uri",
-        "tos_uri",
-        "sector_identifier_uri",
-    ] {
+    for name in ["jwks_uri", "logo_uri", "client_uri", "policy_uri", "tos_uri", "sector_identifier_uri"] {
         metadata[name] = json!("http://169.254.169.254/latest/meta-data");
     }
     let reply = world.register(&metadata).await;
@@ -198,10 +145,7 @@ async fn an_unused_client_is_forgotten_and_told_to_register_again() {
     let client_id = world.client().await;
     let code = world.code(&client_id).await;
     world.pass(Duration::from_hours(24));
-    world
-        .authorize(&request(&client_id))
-        .await
-        .is_refusal_page(StatusCode::BAD_REQUEST);
+    world.authorize(&request(&client_id)).await.is_refusal_page(StatusCode::BAD_REQUEST);
     let form = super::harness::redemption(&client_id, &code);
     world.token(&form).await.is_oauth_error(400, "invalid_client");
 }

@@ -29,16 +29,10 @@ pub(super) async fn exchange(
     let presented = Presented {
         client_id: &client.id,
         redirect_uri: parameters.get("redirect_uri")?,
-        verifier: parameters
-            .get("code_verifier")?
-            .ok_or(TokenError::Missing("code_verifier"))?,
+        verifier: parameters.get("code_verifier")?.ok_or(TokenError::Missing("code_verifier"))?,
     };
     let hash = CodeHash::of(code);
-    let record = broker
-        .store()
-        .code(&hash, broker.now())
-        .await?
-        .ok_or(TokenError::CodeUnknown)?;
+    let record = broker.store().code(&hash, broker.now()).await?.ok_or(TokenError::CodeUnknown)?;
     presented.check(&record)?;
     super::check_resource(parameters, &record.grant.resource)?;
     if !super::is_consented(broker, &record.grant).await? {
@@ -100,17 +94,10 @@ async fn redeem(broker: &Broker, hash: &CodeHash, record: &CodeRecord) -> Result
         expires_at: now + broker.settings().refresh_lifetime,
         last_used: now,
     };
-    match broker
-        .store()
-        .redeem_code(hash, id.clone(), family, now + REPLAY_MEMORY, now)
-        .await?
-    {
+    match broker.store().redeem_code(hash, id.clone(), family, now + REPLAY_MEMORY, now).await? {
         Redemption::First => Ok(id),
         Redemption::Replayed(family) => {
-            broker.record(BrokerEvent::FamilyRevoked {
-                family,
-                cause: RevocationCause::CodeReplayed,
-            });
+            broker.record(BrokerEvent::FamilyRevoked { family, cause: RevocationCause::CodeReplayed });
             Err(TokenError::CodeReplayed)
         }
         Redemption::Unknown => Err(TokenError::CodeUnknown),

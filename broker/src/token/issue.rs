@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::refresh;
+use super::refresh_token;
 use crate::broker::Broker;
 use crate::clock::unix_seconds;
 use crate::config::Settings;
@@ -37,35 +37,19 @@ pub(crate) struct IssuedTokens {
 }
 
 pub(super) fn issue(broker: &Broker, issuance: Issuance) -> Result<IssuedTokens, TokenError> {
-    let Issuance {
-        grant,
-        scopes,
-        family,
-        refresh_generation,
-        grant_type,
-    } = issuance;
+    let Issuance { grant, scopes, family, refresh_generation, grant_type } = issuance;
     let settings = broker.settings();
     let token_id = random_text::<16>(broker.random())?;
     let claims = claims(settings, &grant, &scopes, &token_id, broker.now());
-    let access_token = broker
-        .keys()
-        .current()
-        .sign_access_token(&claims)
-        .map_err(|_| Fault::Signing)?;
+    let access_token = broker.keys().current().sign_access_token(&claims).map_err(|_| Fault::Signing)?;
     let issued = IssuedTokens {
         access_token,
         token_type: "Bearer",
         expires_in: settings.token_lifetime.as_secs(),
         scope: scopes.to_string(),
-        refresh_token: refresh_generation.map(|generation| refresh::write(broker.seals(), &family, generation)),
+        refresh_token: refresh_generation.map(|generation| refresh_token::write(broker.seals(), &family, generation)),
     };
-    broker.record(BrokerEvent::TokenIssued {
-        grant,
-        scopes,
-        token_id,
-        family,
-        grant_type,
-    });
+    broker.record(BrokerEvent::TokenIssued { grant, scopes, token_id, family, grant_type });
     Ok(issued)
 }
 

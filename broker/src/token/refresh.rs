@@ -1,14 +1,14 @@
-//! The refresh token grant with rotation and reuse detection (OAuth 2.1 section 4.3). A refresh token names its family
-//! and generation and carries a MAC: a forged one has no effect at all, a genuine old one ends the family.
+//! The refresh token grant with rotation and reuse detection (OAuth 2.1 section 4.3): a forged token has no effect at
+//! all, a genuine old one ends the family.
 
 use super::issue::{self, Issuance, IssuedTokens};
+use super::refresh_token;
 use crate::broker::Broker;
 use crate::client::Client;
 use crate::error::TokenError;
 use crate::events::{BrokerEvent, GrantType, RevocationCause};
 use crate::grant::FamilyId;
 use crate::parameters::Parameters;
-use crate::seal::{Purpose, Seals};
 use crate::store::Rotation;
 
 pub(super) async fn exchange(
@@ -19,16 +19,10 @@ pub(super) async fn exchange(
     if !client.may_refresh {
         return Err(TokenError::GrantNotRegistered);
     }
-    let presented = parameters
-        .get("refresh_token")?
-        .ok_or(TokenError::Missing("refresh_token"))?;
-    let (id, generation) = read(broker.seals(), presented).ok_or(TokenError::RefreshUnknown)?;
+    let presented = parameters.get("refresh_token")?.ok_or(TokenError::Missing("refresh_token"))?;
+    let (id, generation) = refresh_token::read(broker.seals(), presented).ok_or(TokenError::RefreshUnknown)?;
     let now = broker.now();
-    let family = broker
-        .store()
-        .family(&id, now)
-        .await?
-        .ok_or(TokenError::RefreshUnknown)?;
+    let family = broker.store().family(&id, now).await?.ok_or(TokenError::RefreshUnknown)?;
     if family.grant.client_id != client.id {
         return Err(TokenError::RefreshClient);
     }
@@ -36,10 +30,7 @@ pub(super) async fn exchange(
     let scopes = super::check_scopes(parameters, &family.grant.scopes)?;
     if !super::is_consented(broker, &family.grant).await? {
         broker.store().revoke_family(&id, now).await?;
-        broker.record(BrokerEvent::FamilyRevoked {
-            family: id,
-            cause: RevocationCause::ConsentWithdrawn,
-        });
+        broker.record(BrokerEvent::FamilyRevoked { family: id, cause: RevocationCause::ConsentWithdrawn });
         return Err(TokenError::ConsentWithdrawn);
     }
     let generation = rotate(broker, &id, generation).await?;
@@ -59,28 +50,9 @@ async fn rotate(broker: &Broker, id: &FamilyId, presented: u64) -> Result<u64, T
         Rotation::Rotated(generation) => Ok(generation),
         Rotation::Reused => {
             let cause = RevocationCause::RefreshReused;
-            broker.record(BrokerEvent::FamilyRevoked {
-                family: id.clone(),
-                cause,
-            });
+            broker.record(BrokerEvent::FamilyRevoked { family: id.clone(), cause });
             Err(TokenError::RefreshReused)
         }
         Rotation::Unknown => Err(TokenError::RefreshUnknown),
     }
-}
-
-/// The text of a refresh token.
-pub(super) fn write(seals: &Seals, family: &FamilyId, generation: u64) -> String {
-    let (family, generation) = (&family.0, generation.to_string());
-    let tag = seals.seal(Purpose::RefreshToken, &[family, &generation]);
-    format!("{family}.{generation}.{tag}")
-}
-
-fn read(seals: &Seals, text: &str) -> Option<(FamilyId, u64)> {
-    let (family, rest) = text.split_once('.')?;
-    let (generation, tag) = rest.split_once('.')?;
-    if !seals.verify(Purpose::RefreshToken, &[family, generation], tag) {
-        return None;
-    }
-    Some((FamilyId(family.to_owned()), generation.parse().ok()?))
 }

@@ -39,6 +39,18 @@ pub(super) struct Opened {
     verifier: Verifier,
 }
 
+impl Opened {
+    /// Shows what the page asks the user for, which must be one permission for each scope.
+    pub(super) fn show_permissions(&self, walk: &Walk<'_>, scopes: &[String]) -> anyhow::Result<()> {
+        let items = &self.page.items;
+        for item in items {
+            walk.show.pair("the page asks to", item);
+        }
+        ensure!(items.len() == scopes.len(), "the page lists {} permissions for {} scopes", items.len(), scopes.len());
+        Ok(())
+    }
+}
+
 /// A code in the client's hands.
 pub(super) struct Consented {
     pub(super) client_id: String,

@@ -36,16 +36,12 @@ pub async fn serve(
     let catalog = Catalog::new(Arc::new(shop));
     let mut config = StreamableHttpServerConfig::default().with_cancellation_token(shutdown.child_token());
     config.allowed_hosts.extend(allowed_hosts);
-    let service = StreamableHttpService::new(
-        move || Ok(catalog.clone()),
-        Arc::new(LocalSessionManager::default()),
-        config,
-    );
+    let service =
+        StreamableHttpService::new(move || Ok(catalog.clone()), Arc::new(LocalSessionManager::default()), config);
     let router = axum::Router::new().nest_service(PATH, service);
 
-    let serving = axum::serve(listener, router)
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned())
-        .into_future();
+    let serving =
+        axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned()).into_future();
     tokio::select! {
         outcome = serving => outcome.context("the HTTP server failed"),
         () = drained(&shutdown) => Ok(()),

@@ -14,12 +14,7 @@ async fn main() -> anyhow::Result<()> {
     let settings = Settings::read(|name| std::env::var(name).ok())?;
     let listener = TcpListener::bind((settings.host.as_str(), settings.port))
         .await
-        .with_context(|| {
-            format!(
-                "cannot listen on {}:{}; set HOST and PORT",
-                settings.host, settings.port
-            )
-        })?;
+        .with_context(|| format!("cannot listen on {}:{}; set HOST and PORT", settings.host, settings.port))?;
     let stop = stop_on_signal()?;
     announce(&listener)?;
     http::serve(listener, Shop::stocked(), settings.allowed_hosts, stop).await
@@ -27,9 +22,7 @@ async fn main() -> anyhow::Result<()> {
 
 /// One line on standard output, so that whoever started the program with `PORT=0` learns the address.
 fn announce(listener: &TcpListener) -> anyhow::Result<()> {
-    let address = listener
-        .local_addr()
-        .context("cannot read the address that was bound")?;
+    let address = listener.local_addr().context("cannot read the address that was bound")?;
     let mut output = std::io::stdout().lock();
     writeln!(output, "listening on http://{address}/mcp").context("cannot write to standard output")?;
     output.flush().context("cannot write to standard output")

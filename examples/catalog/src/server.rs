@@ -99,10 +99,7 @@ impl Catalog {
         &self,
         Parameters(AddToCart { sku, quantity }): Parameters<AddToCart>,
     ) -> Result<Json<Cart>, String> {
-        self.shop
-            .add_to_cart(&sku, quantity)
-            .map(Json)
-            .map_err(|refusal| refusal.to_string())
+        self.shop.add_to_cart(&sku, quantity).map(Json).map_err(|refusal| refusal.to_string())
     }
 
     /// Buys what is in the cart and returns the order. This can't be undone.
@@ -117,10 +114,7 @@ impl Catalog {
     }
 }
 
-#[expect(
-    missing_docs,
-    reason = "`#[prompt]` writes a public function without docs beside `recommend`"
-)]
+#[expect(missing_docs, reason = "`#[prompt]` writes a public function without docs beside `recommend`")]
 #[prompt_router]
 impl Catalog {
     /// Asks for a recommendation from the products in stock.
@@ -144,11 +138,7 @@ impl Catalog {
 #[prompt_handler]
 impl ServerHandler for Catalog {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder()
-            .enable_tools()
-            .enable_resources()
-            .enable_prompts()
-            .build();
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("catalog", env!("CARGO_PKG_VERSION")).with_title("Shop catalog"))
             .with_instructions("Search the catalog, put products into the cart, then check out.")
@@ -222,13 +212,8 @@ mod tests {
     #[test]
     fn an_address_that_names_nothing_is_not_found() {
         let shop = Shop::stocked();
-        for uri in [
-            "",
-            "catalog://orders",
-            "catalog://productsTEA-001",
-            "catalog://products/",
-            "catalog://products/X",
-        ] {
+        for uri in ["", "catalog://orders", "catalog://productsTEA-001", "catalog://products/", "catalog://products/X"]
+        {
             let error = read(&shop, uri).unwrap_err();
             assert_eq!(error.code, rmcp::model::ErrorCode::RESOURCE_NOT_FOUND, "{uri}");
         }
@@ -243,11 +228,7 @@ mod tests {
             assert!(tool.description.is_some(), "{}", tool.name);
             let output = tool.output_schema.as_ref().unwrap();
             let schemas = serde_json::to_string(&(&tool.input_schema, output)).unwrap();
-            assert!(
-                !schemas.contains("uint"),
-                "{} has a format that clients don't know: {schemas}",
-                tool.name
-            );
+            assert!(!schemas.contains("uint"), "{} has a format that clients don't know: {schemas}", tool.name);
         }
     }
 }

@@ -23,9 +23,7 @@ impl Settings {
         let host = variable("HOST").unwrap_or_else(|| "127.0.0.1".to_owned());
         let port = match variable("PORT") {
             None => 3000,
-            Some(text) => text
-                .parse()
-                .with_context(|| format!("PORT is {text:?}: write a number from 0 to 65535"))?,
+            Some(text) => text.parse().with_context(|| format!("PORT is {text:?}: write a number from 0 to 65535"))?,
         };
         let allowed_hosts = variable("ALLOWED_HOSTS")
             .unwrap_or_default()
@@ -34,11 +32,7 @@ impl Settings {
             .filter(|name| !name.is_empty())
             .map(ToOwned::to_owned)
             .collect();
-        Ok(Self {
-            host,
-            port,
-            allowed_hosts,
-        })
+        Ok(Self { host, port, allowed_hosts })
     }
 }
 
@@ -47,32 +41,19 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> anyhow::Result<Settings> {
-        Settings::read(|name| {
-            variables
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        })
+        Settings::read(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
     #[test]
     fn an_empty_environment_means_loopback_and_port_3000() {
-        let expected = Settings {
-            host: "127.0.0.1".to_owned(),
-            port: 3000,
-            allowed_hosts: Vec::new(),
-        };
+        let expected = Settings { host: "127.0.0.1".to_owned(), port: 3000, allowed_hosts: Vec::new() };
         assert_eq!(read(&[]).unwrap(), expected);
     }
 
     #[test]
     fn every_variable_is_read() {
-        let settings = read(&[
-            ("HOST", "0.0.0.0"),
-            ("PORT", "0"),
-            ("ALLOWED_HOSTS", "catalog.shop.svc, catalog:3000,"),
-        ])
-        .unwrap();
+        let settings =
+            read(&[("HOST", "0.0.0.0"), ("PORT", "0"), ("ALLOWED_HOSTS", "catalog.shop.svc, catalog:3000,")]).unwrap();
         assert_eq!(settings.host, "0.0.0.0");
         assert_eq!(settings.port, 0);
         assert_eq!(settings.allowed_hosts, ["catalog.shop.svc", "catalog:3000"]);

@@ -124,17 +124,8 @@ impl Shop {
 
     /// A shop with the given goods and an empty cart.
     pub fn with(products: impl IntoIterator<Item = Product>) -> Self {
-        let products = products
-            .into_iter()
-            .map(|product| (product.sku.clone(), product))
-            .collect();
-        Self {
-            state: Mutex::new(State {
-                products,
-                cart: BTreeMap::new(),
-                orders: 0,
-            }),
-        }
+        let products = products.into_iter().map(|product| (product.sku.clone(), product)).collect();
+        Self { state: Mutex::new(State { products, cart: BTreeMap::new(), orders: 0 }) }
     }
 
     /// All products, ordered by `sku`.
@@ -170,10 +161,7 @@ impl Shop {
             return Err(ShopError::Quantity);
         }
         if wanted > in_stock {
-            return Err(ShopError::OutOfStock {
-                sku: sku.to_owned(),
-                in_stock,
-            });
+            return Err(ShopError::OutOfStock { sku: sku.to_owned(), in_stock });
         }
         state.cart.insert(sku.to_owned(), wanted);
         Ok(state.priced_cart())
@@ -194,10 +182,7 @@ impl Shop {
         }
         state.cart.clear();
         state.orders += 1;
-        Ok(Order {
-            number: state.orders,
-            cart,
-        })
+        Ok(Order { number: state.orders, cart })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -208,9 +193,7 @@ impl Shop {
 
 impl State {
     fn product(&self, sku: &str) -> Result<&Product, ShopError> {
-        self.products
-            .get(sku)
-            .ok_or_else(|| ShopError::UnknownSku { sku: sku.to_owned() })
+        self.products.get(sku).ok_or_else(|| ShopError::UnknownSku { sku: sku.to_owned() })
     }
 
     fn priced_cart(&self) -> Cart {

@@ -35,10 +35,7 @@ async fn initialize(program: &Program) -> String {
     assert_eq!(result["protocolVersion"], LEGACY);
     assert_eq!(result["serverInfo"]["name"], "catalog");
     for capability in ["tools", "resources", "prompts"] {
-        assert!(
-            result["capabilities"][capability].is_object(),
-            "{capability} is missing in {result}"
-        );
+        assert!(result["capabilities"][capability].is_object(), "{capability} is missing in {result}");
     }
     let session = answer.header("mcp-session-id").expect("a legacy session has an id");
 
@@ -72,10 +69,7 @@ async fn modern(program: &Program, method: &str, name: Option<&str>, mut params:
 
 fn names(list: &Value, key: &str) -> Vec<String> {
     let entries = list.as_array().expect("a list");
-    entries
-        .iter()
-        .map(|entry| entry[key].as_str().expect("a name").to_owned())
-        .collect()
+    entries.iter().map(|entry| entry[key].as_str().expect("a name").to_owned()).collect()
 }
 
 #[tokio::test]
@@ -84,10 +78,7 @@ async fn a_legacy_client_lists_and_calls_within_its_session() {
     let session = initialize(&program).await;
 
     let tools = legacy(&program, &session, "tools/list", json!({})).await.message();
-    assert_eq!(
-        names(&tools["result"]["tools"], "name"),
-        ["add_to_cart", "checkout", "get_product", "search_products"]
-    );
+    assert_eq!(names(&tools["result"]["tools"], "name"), ["add_to_cart", "checkout", "get_product", "search_products"]);
 
     let arguments = json!({ "sku": "TEA-001", "quantity": 2 });
     let call = json!({ "name": "add_to_cart", "arguments": arguments });
@@ -106,33 +97,17 @@ async fn a_legacy_client_reads_resources_and_prompts() {
 
     let listed = legacy(&program, &session, "resources/list", json!({})).await.message();
     assert_eq!(names(&listed["result"]["resources"], "uri"), ["catalog://products"]);
-    let listed = legacy(&program, &session, "resources/templates/list", json!({}))
-        .await
-        .message();
-    assert_eq!(
-        names(&listed["result"]["resourceTemplates"], "uriTemplate"),
-        ["catalog://products/{sku}"]
-    );
+    let listed = legacy(&program, &session, "resources/templates/list", json!({})).await.message();
+    assert_eq!(names(&listed["result"]["resourceTemplates"], "uriTemplate"), ["catalog://products/{sku}"]);
 
-    let read = legacy(
-        &program,
-        &session,
-        "resources/read",
-        json!({ "uri": "catalog://products/CUP-001" }),
-    )
-    .await;
-    let text = read.message()["result"]["contents"][0]["text"]
-        .as_str()
-        .expect("a text resource")
-        .to_owned();
+    let read = legacy(&program, &session, "resources/read", json!({ "uri": "catalog://products/CUP-001" })).await;
+    let text = read.message()["result"]["contents"][0]["text"].as_str().expect("a text resource").to_owned();
     let product: Value = serde_json::from_str(&text).expect("a product is JSON");
     assert_eq!(product["name"], "Stoneware Mug");
 
     let get = json!({ "name": "recommend", "arguments": { "taste": "something smoky" } });
     let prompt = legacy(&program, &session, "prompts/get", get).await.message();
-    let text = prompt["result"]["messages"][0]["content"]["text"]
-        .as_str()
-        .expect("a text message");
+    let text = prompt["result"]["messages"][0]["content"]["text"].as_str().expect("a text message");
     assert!(text.contains("something smoky") && text.contains("TEA-002"), "{text}");
 }
 
@@ -145,17 +120,11 @@ async fn a_modern_client_calls_without_any_session() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("mcp-session-id"), None);
     let found = answer.message();
-    assert_eq!(
-        names(&found["result"]["structuredContent"]["products"], "sku"),
-        ["POT-001"]
-    );
+    assert_eq!(names(&found["result"]["structuredContent"]["products"], "sku"), ["POT-001"]);
 
     let discovered = modern(&program, "server/discover", None, json!({})).await.message();
     let versions = discovered["result"]["supportedVersions"].as_array().expect("versions");
-    assert!(
-        versions.contains(&json!(MODERN)) && versions.contains(&json!(LEGACY)),
-        "{discovered}"
-    );
+    assert!(versions.contains(&json!(MODERN)) && versions.contains(&json!(LEGACY)), "{discovered}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod pod_options;
 mod session;
 mod source;
 mod status;
+mod transport;
 mod volume;
 mod workload;
 
@@ -17,8 +18,9 @@ pub use endpoint::{EndpointSpec, TlsMode, TlsSpec};
 pub use environment::{EnvFromSource, EnvVar, EnvVarSource, KeySelector, NameReference};
 pub use pod_options::PodOptions;
 pub use session::SessionSpec;
-pub use source::{ServiceSource, Source, SourceType, Transport, TransportType};
+pub use source::{ServiceSource, Source, SourceType};
 pub use status::{EndpointStatus, MCPServerStatus, ProviderStatus, ReplicaStatus};
+pub use transport::{Transport, TransportType};
 pub use volume::{ClaimVolume, ConfigMapVolume, EmptyDirVolume, KeyToPath, Medium, SecretVolume, Volume, VolumeMount};
 pub use workload::{Resources, Workload};
 

@@ -3,8 +3,11 @@
 mod container;
 mod deployment;
 mod keys;
+mod mounts;
 mod network;
+mod non_empty;
 mod pod;
+mod security;
 mod server;
 
 pub use keys::{KeyEntry, KeysSecret};

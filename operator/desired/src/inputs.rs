@@ -1,7 +1,8 @@
 //! Everything that a server's desired state depends on, gathered by whoever has a client or files.
 
 use crate::install::InstallSettings;
-use crate::validate::{endpoint_url, provider_key};
+use crate::provider_key::{key_of, referenced_key};
+use crate::public_url::public_url;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,11 +47,11 @@ impl Sibling {
     /// What matters of a server. Providers that it does not refer to are ignored.
     pub fn of(server: &MCPServer, providers: &[IdentityProvider], install: &InstallSettings) -> Self {
         let namespace = server.namespace().unwrap_or_else(|| "default".into());
-        let endpoint = endpoint_url(server, &namespace, install);
+        let endpoint = public_url(server, &namespace, install);
         let auth = &server.spec.auth;
         let named = auth.audience.as_ref().map_or_else(|| endpoint.clone(), |audience| audience.value.clone());
         let wanted: BTreeSet<_> =
-            auth.identity_providers.iter().map(|reference| provider_key(reference, &namespace)).collect();
+            auth.identity_providers.iter().map(|reference| referenced_key(reference, &namespace)).collect();
         let issuers = providers
             .iter()
             .filter(|provider| wanted.contains(&key_of(provider)))
@@ -71,9 +72,4 @@ impl Sibling {
         let age = |sibling: &Self| (sibling.created.is_none(), sibling.created.clone());
         (age(self), &self.name) < (age(other), &other.name)
     }
-}
-
-/// `namespace/name` of a provider.
-pub(crate) fn key_of(provider: &IdentityProvider) -> String {
-    format!("{}/{}", provider.namespace().unwrap_or_else(|| "default".into()), provider.name_any())
 }

@@ -13,11 +13,14 @@
 pub mod children;
 pub mod configuration;
 pub mod finding;
+mod identity;
 pub mod inputs;
 pub mod install;
 pub mod local;
 pub mod manifests;
 pub mod names;
+mod provider_key;
+mod public_url;
 pub mod validate;
 
 pub use children::{Children, Desired, KeyEntry, KeysSecret, desired};

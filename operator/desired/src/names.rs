@@ -1,6 +1,6 @@
 //! Names, paths and labels of what is made for a server.
 
-use crate::validate::Identity;
+use crate::identity::Identity;
 use std::collections::BTreeMap;
 use tollward_api::owned::child_name;
 

@@ -13,12 +13,9 @@ mod scopes;
 mod siblings;
 mod workload;
 
+pub use crate::identity::Identity;
 pub use endpoint::{EndpointPlan, TlsPlan};
-pub use identity::Identity;
 pub use providers::ProviderPlan;
-
-pub(crate) use endpoint::endpoint_url;
-pub(crate) use providers::provider_key;
 
 use crate::finding::{Finding, Findings};
 use crate::inputs::Inputs;

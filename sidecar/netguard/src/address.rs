@@ -139,9 +139,7 @@ pub fn classify(address: IpAddr) -> AddressClass {
 }
 
 fn classify_v4(address: Ipv4Addr) -> AddressClass {
-    V4.iter()
-        .find(|(net, _)| net.contains(&address))
-        .map_or(AddressClass::Public, |(_, class)| *class)
+    V4.iter().find(|(net, _)| net.contains(&address)).map_or(AddressClass::Public, |(_, class)| *class)
 }
 
 fn classify_v6(address: Ipv6Addr) -> AddressClass {
@@ -153,11 +151,7 @@ fn classify_v6(address: Ipv6Addr) -> AddressClass {
         return *class;
     }
     // Only 2000::/3 is assigned as global unicast; what IANA assigns later is denied until this table knows it.
-    if GLOBAL_UNICAST.contains(&address) {
-        AddressClass::Public
-    } else {
-        AddressClass::Reserved
-    }
+    if GLOBAL_UNICAST.contains(&address) { AddressClass::Public } else { AddressClass::Reserved }
 }
 
 /// RFC 5214 §6.1: `[u and g bits]00:5efe` and then the IPv4 address.
@@ -208,15 +202,9 @@ const V6: &[(Ipv6Net, AddressClass)] = &[
     // Metadata, DNS and pod credentials of AWS.
     (v6([0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0], 32), AddressClass::CloudMetadata),
     // Google Cloud.
-    (
-        v6([0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254], 128),
-        AddressClass::CloudMetadata,
-    ),
+    (v6([0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254], 128), AddressClass::CloudMetadata),
     // Oracle Cloud.
-    (
-        v6([0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe], 128),
-        AddressClass::CloudMetadata,
-    ),
+    (v6([0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe], 128), AddressClass::CloudMetadata),
     (v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96), AddressClass::V4Mapped),
     (v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96), AddressClass::Siit),
     (v6([0, 0, 0, 0, 0, 0, 0, 0], 96), AddressClass::V4Compatible),
@@ -247,10 +235,7 @@ const fn v4([a, b, c, d]: [u8; 4], prefix: u8) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
 }
 
-#[expect(
-    clippy::many_single_char_names,
-    reason = "the eight groups of an address have no other names"
-)]
+#[expect(clippy::many_single_char_names, reason = "the eight groups of an address have no other names")]
 const fn v6([a, b, c, d, e, f, g, h]: [u16; 8], prefix: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix)
 }

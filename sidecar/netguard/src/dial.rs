@@ -69,11 +69,7 @@ pub struct Dialer {
 impl Dialer {
     /// A dialer for one policy, resolver and set of certificate authorities.
     pub fn new(policy: DialPolicy, resolver: Arc<dyn Resolve>, trust: &TrustRoots) -> Self {
-        Self {
-            policy: Arc::new(policy),
-            resolver,
-            tls: TlsConnector::from(trust.configuration()),
-        }
+        Self { policy: Arc::new(policy), resolver, tls: TlsConnector::from(trust.configuration()) }
     }
 
     /// Connects without TLS, whatever the scheme: for tunnels, whose ends speak TLS with each other. The scheme is judged
@@ -98,28 +94,18 @@ impl Dialer {
     }
 
     async fn judge(&self, target: &Target, limit: Duration) -> Result<Judged, DialError> {
-        let denied = |denied| DialError::Denied {
-            target: target.host_and_port(),
-            denied,
-        };
+        let denied = |denied| DialError::Denied { target: target.host_and_port(), denied };
         self.policy.judge_scheme(target.scheme()).map_err(denied)?;
         let addresses = match target.address() {
             Some(address) => vec![address],
             None => timeout(limit, self.resolver.resolve(target.host()))
                 .await
-                .map_err(|_| ResolveError::Timeout {
-                    name: target.host().to_owned(),
-                    limit,
-                })??,
+                .map_err(|_| ResolveError::Timeout { name: target.host().to_owned(), limit })??,
         };
         if addresses.is_empty() {
-            return Err(DialError::Resolve(ResolveError::NoAddresses {
-                name: target.host().to_owned(),
-            }));
+            return Err(DialError::Resolve(ResolveError::NoAddresses { name: target.host().to_owned() }));
         }
-        self.policy
-            .judge_all(target.scheme(), &addresses, target.port())
-            .map_err(denied)
+        self.policy.judge_all(target.scheme(), &addresses, target.port()).map_err(denied)
     }
 
     async fn handshake(
@@ -129,11 +115,7 @@ impl Dialer {
         address: SocketAddr,
         limit: Duration,
     ) -> Result<Box<TlsStream<TcpStream>>, DialError> {
-        let failed = |cause: String| DialError::Tls {
-            target: target.host_and_port(),
-            address,
-            cause,
-        };
+        let failed = |cause: String| DialError::Tls { target: target.host_and_port(), address, cause };
         let name = server_name(target).map_err(&failed)?;
         match timeout(limit, self.tls.connect(name, stream)).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
@@ -148,21 +130,14 @@ async fn connect_judged(
     judged: &Judged,
     limit: Duration,
 ) -> Result<(TcpStream, SocketAddr), DialError> {
-    let mut last = ResolveError::NoAddresses {
-        name: target.host().to_owned(),
-    }
-    .into();
+    let mut last = ResolveError::NoAddresses { name: target.host().to_owned() }.into();
     for address in judged.addresses().iter().copied().take(MAX_ATTEMPTS) {
         let cause = match timeout(limit, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok((stream, address)),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no connection within {limit:?}"),
         };
-        last = DialError::Connect {
-            target: target.host_and_port(),
-            address,
-            cause,
-        };
+        last = DialError::Connect { target: target.host_and_port(), address, cause };
     }
     Err(last)
 }

@@ -47,12 +47,7 @@ pub struct Fetched {
 
 impl fmt::Debug for Fetched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            status,
-            content_type,
-            cache_control,
-            body,
-        } = self;
+        let Self { status, content_type, cache_control, body } = self;
         f.debug_struct("Fetched")
             .field("status", status)
             .field("content_type", content_type)
@@ -72,10 +67,7 @@ pub struct BasicCredentials {
 impl BasicCredentials {
     /// Credentials from their plain, unencoded parts.
     pub fn new(user: impl Into<String>, password: SecretString) -> Self {
-        Self {
-            user: user.into(),
-            password,
-        }
+        Self { user: user.into(), password }
     }
 
     fn header(&self) -> Result<HeaderValue, FetchError> {
@@ -121,16 +113,11 @@ impl Fetcher {
         form: &[(&str, &str)],
         credentials: Option<&BasicCredentials>,
     ) -> Result<Fetched, FetchError> {
-        let body = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(form)
-            .finish();
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let mut request = exchange::request(target, Method::POST, Bytes::from(body))?;
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/x-www-form-urlencoded"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         if let Some(credentials) = credentials {
             headers.insert(AUTHORIZATION, credentials.header()?);
         }
@@ -138,20 +125,13 @@ impl Fetcher {
     }
 
     async fn run(&self, target: &Target, request: Request<Full<Bytes>>) -> Result<Fetched, FetchError> {
-        let FetchLimits {
-            total,
-            connect,
-            max_body,
-        } = self.limits;
+        let FetchLimits { total, connect, max_body } = self.limits;
         let whole = async {
             let connection = self.dialer.connect(target, connect).await?;
             exchange::run(target, connection, request, max_body).await
         };
-        timeout(total, whole).await.unwrap_or_else(|_| {
-            Err(FetchError::Deadline {
-                target: target.host_and_port(),
-                limit: total,
-            })
-        })
+        timeout(total, whole)
+            .await
+            .unwrap_or_else(|_| Err(FetchError::Deadline { target: target.host_and_port(), limit: total }))
     }
 }

@@ -84,10 +84,7 @@ pub enum Denied {
 impl DialPolicy {
     /// Public addresses by https, and nothing else.
     pub const fn strict() -> Self {
-        Self {
-            allow: Vec::new(),
-            deny: Vec::new(),
-        }
+        Self { allow: Vec::new(), deny: Vec::new() }
     }
 
     /// Judges one address.
@@ -96,21 +93,14 @@ impl DialPolicy {
         if !class.may_be_allowed() {
             return Err(Denied::Never { address, class });
         }
-        if self
-            .allow
-            .iter()
-            .any(|a| a.scheme == scheme && a.cidr.contains(&address))
-        {
+        if self.allow.iter().any(|a| a.scheme == scheme && a.cidr.contains(&address)) {
             return Ok(());
         }
         if class != AddressClass::Public {
             return Err(Denied::SpecialPurpose { address, class, scheme });
         }
         if let Some(network) = self.deny.iter().find(|network| network.contains(&address)) {
-            return Err(Denied::DenyListed {
-                address,
-                network: *network,
-            });
+            return Err(Denied::DenyListed { address, network: *network });
         }
         match scheme {
             Scheme::Http => Err(Denied::PlainHttp { address }),
@@ -132,12 +122,7 @@ impl DialPolicy {
         for address in addresses {
             self.judge(scheme, *address)?;
         }
-        Ok(Judged(
-            addresses
-                .iter()
-                .map(|address| SocketAddr::new(*address, port))
-                .collect(),
-        ))
+        Ok(Judged(addresses.iter().map(|address| SocketAddr::new(*address, port)).collect()))
     }
 }
 

@@ -75,10 +75,8 @@ pub struct SystemResolver {
 impl SystemResolver {
     /// Reads `/etc/resolv.conf` and `/etc/hosts` once.
     pub fn from_system() -> Result<Self, ResolveError> {
-        let (configuration, options) =
-            hickory_resolver::system_conf::read_system_conf().map_err(|error| ResolveError::Configuration {
-                cause: error.to_string(),
-            })?;
+        let (configuration, options) = hickory_resolver::system_conf::read_system_conf()
+            .map_err(|error| ResolveError::Configuration { cause: error.to_string() })?;
         Self::from_parts(configuration, options)
     }
 
@@ -89,9 +87,7 @@ impl SystemResolver {
         options.negative_max_ttl = Some(MAX_NEGATIVE_REUSE);
         let mut builder = TokioResolver::builder_with_config(configuration, TokioRuntimeProvider::default());
         *builder.options_mut() = options;
-        let resolver = builder.build().map_err(|error| ResolveError::Configuration {
-            cause: error.to_string(),
-        })?;
+        let resolver = builder.build().map_err(|error| ResolveError::Configuration { cause: error.to_string() })?;
         Ok(Self { resolver })
     }
 
@@ -123,10 +119,7 @@ fn read_error(name: &str, error: &NetError) -> ResolveError {
 }
 
 fn failed(name: &str, error: &dyn std::error::Error) -> ResolveError {
-    ResolveError::Failed {
-        name: name.to_owned(),
-        cause: error.to_string(),
-    }
+    ResolveError::Failed { name: name.to_owned(), cause: error.to_string() }
 }
 
 #[cfg(test)]

@@ -74,12 +74,7 @@ impl Target {
         if port == 0 {
             return Err(TargetError::Port);
         }
-        Ok(Self {
-            url,
-            scheme,
-            host,
-            port,
-        })
+        Ok(Self { url, scheme, host, port })
     }
 
     /// The scheme.
@@ -177,16 +172,9 @@ fn check_text(text: &str) -> Result<Scheme, TargetError> {
 fn dns_name(name: &str) -> Result<&str, TargetError> {
     let name = name.strip_suffix('.').unwrap_or(name);
     let label_is_valid = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
-    if name.len() <= 253 && name.split('.').all(label_is_valid) {
-        Ok(name)
-    } else {
-        Err(TargetError::Host)
-    }
+    if name.len() <= 253 && name.split('.').all(label_is_valid) { Ok(name) } else { Err(TargetError::Host) }
 }
 
 #[cfg(test)]

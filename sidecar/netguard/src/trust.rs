@@ -48,11 +48,7 @@ impl TrustRoots {
         if roots.is_empty() {
             let errors: Vec<String> = system.errors.iter().map(ToString::to_string).collect();
             return Err(TrustError::Empty {
-                cause: if errors.is_empty() {
-                    "none found".to_owned()
-                } else {
-                    errors.join("; ")
-                },
+                cause: if errors.is_empty() { "none found".to_owned() } else { errors.join("; ") },
             });
         }
         Self::from_roots(roots)
@@ -72,9 +68,7 @@ impl TrustRoots {
             .with_root_certificates(roots)
             .with_no_client_auth();
         configuration.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self {
-            configuration: Arc::new(configuration),
-        })
+        Ok(Self { configuration: Arc::new(configuration) })
     }
 
     pub(crate) fn configuration(&self) -> Arc<ClientConfig> {
@@ -92,9 +86,7 @@ fn add_bundle(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), TrustError> {
         return Err(unreadable("it holds no certificate".to_owned()));
     }
     for (index, certificate) in certificates.into_iter().enumerate() {
-        roots
-            .add(certificate)
-            .map_err(|error| unreadable(format!("certificate {}: {error}", index + 1)))?;
+        roots.add(certificate).map_err(|error| unreadable(format!("certificate {}: {error}", index + 1)))?;
     }
     Ok(())
 }

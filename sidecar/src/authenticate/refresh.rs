@@ -2,8 +2,8 @@
 //! time, and it never removes a key but by a newer set.
 
 use super::discovery::{RefreshError, discover, document};
+use super::keyring::{KeyRing, Refreshed};
 use super::keyset::KeySet;
-use super::provider::{Refreshed, Shared};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -13,41 +13,46 @@ use tollward_policy::config::RefreshConfig;
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// Refreshes until it is dropped.
-pub(super) async fn run(shared: Arc<Shared>) {
-    let mut jwks_url = shared.config.jwks_url.clone();
+pub(super) async fn run(ring: Arc<KeyRing>) {
+    let mut jwks_url = ring.config.jwks_url.clone();
     let mut failures = 0;
     loop {
-        let demanded = shared.is_demanded();
-        let pause = match attempt(&shared, &mut jwks_url, demanded).await {
+        let demanded = ring.is_demanded();
+        let pause = match attempt(&ring, &mut jwks_url, demanded).await {
             Ok((refreshed, max_age)) => {
                 failures = 0;
-                shared.finish(demanded, Ok(refreshed));
-                regular_pause(&shared.config.refresh, max_age)
+                ring.finish(demanded, Ok(refreshed));
+                regular_pause(&ring.config.refresh, max_age)
             }
             Err(error) => {
+                let meanwhile = if ring.is_usable() {
+                    "the last good ones stay in use until they are stale"
+                } else {
+                    "its tokens can't be verified until a refresh works"
+                };
                 tracing::warn!(
-                    provider = shared.config.name,
+                    provider = ring.config.name,
                     %error,
-                    "the provider's keys could not be refreshed; the last good ones stay in use until they are stale",
+                    "the provider's keys could not be refreshed; {meanwhile}",
                 );
-                shared.finish(demanded, Err(&error));
+                ring.finish(demanded, Err(&error));
                 let pause = backoff(failures);
                 failures = failures.saturating_add(1);
                 pause
             }
         };
-        wait(&shared, jittered(pause, shared.clock.unix_nanos())).await;
+        wait(&ring, jittered(pause, ring.clock.unix_nanos())).await;
     }
 }
 
 /// Sleeps, unless a request needs a fetch.
-async fn wait(shared: &Shared, pause: Duration) {
+async fn wait(ring: &KeyRing, pause: Duration) {
     let end = Instant::now() + pause;
     loop {
         tokio::select! {
             () = sleep_until(end) => return,
             // A wake that an earlier fetch has already served is not a reason for another one.
-            () = shared.wake.notified() => if shared.is_demanded() {
+            () = ring.wake.notified() => if ring.is_demanded() {
                 return;
             },
         }
@@ -55,17 +60,17 @@ async fn wait(shared: &Shared, pause: Duration) {
 }
 
 async fn attempt(
-    shared: &Shared,
+    ring: &KeyRing,
     jwks_url: &mut Option<String>,
     demanded: bool,
 ) -> Result<(Refreshed, Option<Duration>), RefreshError> {
-    let config = &shared.config;
+    let config = &ring.config;
     // Waiting requests are spared discovery if the address is known already.
     if config.jwks_url.is_none() && (jwks_url.is_none() || !demanded) {
-        match discover(&*shared.fetch, config).await {
+        match discover(&*ring.fetch, config).await {
             Ok(metadata) => {
                 *jwks_url = Some(metadata.jwks_url.clone());
-                shared.keep_metadata(metadata);
+                ring.keep_metadata(metadata);
             }
             Err(error) if jwks_url.is_none() => return Err(error),
             Err(error) => tracing::warn!(
@@ -76,7 +81,7 @@ async fn attempt(
         }
     }
     let url = jwks_url.as_deref().ok_or(RefreshError::NoBase)?;
-    let answer = document(&*shared.fetch, url, config.ca_file.as_deref()).await?;
+    let answer = document(&*ring.fetch, url, config.ca_file.as_deref()).await?;
     let set = KeySet::parse(&answer.body, &config.algorithms)
         .map_err(|source| RefreshError::Keys { url: url.to_owned(), source })?;
     for ignored in set.ignored() {

@@ -2,8 +2,9 @@
 //!
 //! It borrows from the body and names only the members that decide anything.
 
-use super::message::{RequestId, TraceContext};
 use super::refused::{Refused, code};
+use super::request_id::RequestId;
+use super::trace_context::TraceContext;
 use crate::json::{self, Json, MemberError};
 use std::borrow::Cow;
 use tollward_policy::reason::Reason;
@@ -62,7 +63,7 @@ impl<'a> Draft<'a> {
         let [version, id, method, params, result, error] = document
             .members(["jsonrpc", "id", "method", "params", "result", "error"])
             .map_err(|error| Refused::invalid(format!("the message {error}")))?;
-        let id = id.map(RequestId::read).transpose()?;
+        let id = id.map(RequestId::read).transpose().map_err(|error| Refused::invalid(error.to_string()))?;
         // A posted response carries the id of the server's request, which an error of ours must not answer.
         let answerable = method.and(id.clone());
         let refuse = |message: &str| Err(Refused::invalid(message).answering(answerable.as_ref()));

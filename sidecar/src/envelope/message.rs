@@ -2,72 +2,15 @@
 
 use super::draft::Draft;
 use super::refused::Refused;
+use super::request_id::RequestId;
 use super::revision::Revision;
+use super::trace_context::TraceContext;
 use crate::json::Json;
 use bytes::Bytes;
-use std::fmt;
 use tollward_policy::operation::{Era, Method, Operation, Target};
 
-/// Longest id, in bytes of JSON text.
-const MAX_ID: usize = 256;
 /// Longest protocol version that a client may name.
 const MAX_VERSION: usize = 64;
-
-/// A request's id, as the raw JSON text of a string or an integer, for echoing in an answer.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct RequestId(Box<str>);
-
-impl RequestId {
-    pub(super) fn read(id: Json<'_>) -> Result<Self, Refused> {
-        let text = id.text();
-        // Integers beyond 64 bits, fractions and exponents become floating point in most servers, so that the answer
-        // would carry another id.
-        let is_integer = text != "-0" && text.parse::<i64>().is_ok();
-        if text.len() <= MAX_ID && (is_integer || text.starts_with('"')) {
-            Ok(Self(text.into()))
-        } else {
-            Err(Refused::invalid(format!("`id` must be a string or an integer of at most {MAX_ID} bytes")))
-        }
-    }
-
-    /// The id as JSON text, quotes included.
-    pub fn as_json(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for RequestId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-/// Trace context that the client put into the message (W3C Trace Context and Baggage, MCP 2026-07-28 `_meta`). Each member
-/// is a bounded, printable ASCII text, and unverified otherwise; whatever is not is left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TraceContext {
-    /// `traceparent`.
-    pub traceparent: Option<Box<str>>,
-    /// `tracestate`.
-    pub tracestate: Option<Box<str>>,
-    /// `baggage`.
-    pub baggage: Option<Box<str>>,
-}
-
-impl TraceContext {
-    pub(super) fn read(traceparent: Option<Json<'_>>, tracestate: Option<Json<'_>>, baggage: Option<Json<'_>>) -> Self {
-        let bounded = |member: Option<Json<'_>>, most: usize| {
-            let text = member?.string()?;
-            let printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-            (printable && !text.is_empty() && text.len() <= most).then(|| text.into())
-        };
-        Self {
-            traceparent: bounded(traceparent, 128),
-            tracestate: bounded(tracestate, 512),
-            baggage: bounded(baggage, 8192),
-        }
-    }
-}
 
 /// A message of a client, understood and free of contradictions.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 //! It is mapped to HTTP elsewhere (`denial`). Its text never repeats what the caller sent, apart from versions in `data`
 //! that passed a bound.
 
-use super::message::RequestId;
+use super::request_id::RequestId;
 use serde_json::Value;
 use tollward_policy::operation::Era;
 use tollward_policy::reason::Reason;

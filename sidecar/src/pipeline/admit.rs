@@ -33,7 +33,9 @@ pub(super) struct Admitted {
 pub(super) fn admit(request: Request<Incoming>, peer: SocketAddr, snapshot: Arc<Snapshot>) -> Result<Admitted, Denial> {
     let (parts, body) = request.into_parts();
     let limits = &snapshot.limits;
+    let target = parts.uri.path().len() + parts.uri.query().unwrap_or_default().len();
     let bytes: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let bytes = bytes + target;
     if parts.headers.len() > usize::from(limits.max_headers) || bytes > limits.max_header_bytes as usize {
         return Err(Denial::new(Reason::HeadersTooLarge));
     }
@@ -56,6 +58,10 @@ fn check_single(headers: &HeaderMap) -> Result<(), Denial> {
     let shadows = ["x_forwarded", "mcp_", "content_", "transfer_", "x_mcp"];
     if headers.keys().any(|name| shadows.iter().any(|shadow| name.as_str().starts_with(shadow))) {
         return malformed("a header name with underscores imitates another header");
+    }
+    // The library looks at the last coding only, and would read a compressed body as if it were none.
+    if headers.get(TRANSFER_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        return malformed("Transfer-Encoding is not exactly chunked");
     }
     if headers.get(ACCEPT).is_some_and(|accept| accept.len() > 1024) {
         return malformed("Accept is too long");

@@ -6,7 +6,7 @@ use crate::denial::Denial;
 use crate::snapshot::{Destination, Route};
 use axum::body::Body;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub(super) fn answer(reached: Reached) -> Result<Found, Denial> {
     if method != Method::GET && method != Method::HEAD {
         return Err(Denial::new(Reason::MethodNotAllowed).allow("GET, HEAD, OPTIONS"));
     }
-    Ok(Found::Answer(json(document?)))
+    Ok(Found::Answer(json(document?, method == Method::HEAD)))
 }
 
 /// The provider's own document, as it was fetched.
@@ -54,11 +54,13 @@ fn server_metadata(route: &Route) -> Result<Bytes, Denial> {
     provider.auth_server_metadata().ok_or_else(unavailable)
 }
 
-/// HEAD needs no care: the server leaves the body out and keeps the length.
-fn json(document: Bytes) -> Response<Body> {
-    let mut response = Response::new(Body::from(document));
+/// The length is that of GET; HTTP/2 would send the body of an answer to HEAD if it had one.
+fn json(document: Bytes, is_head: bool) -> Response<Body> {
+    let length = HeaderValue::from(document.len());
+    let mut response = Response::new(if is_head { Body::empty() } else { Body::from(document) });
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_LENGTH, length);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     response
 }

@@ -62,19 +62,13 @@ impl AuditDelivery {
             // What the exporter's libraries do on the way must not become telemetry.
             let _suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
             // The exporter panics on a record without it; a logger would set it to the same.
-            for record in records
-                .iter_mut()
-                .filter(|record| record.observed_timestamp().is_none())
-            {
+            for record in records.iter_mut().filter(|record| record.observed_timestamp().is_none()) {
                 record.set_observed_timestamp(opentelemetry::time::now());
             }
             let batch: Vec<_> = records.iter().map(|record| (record, &instrumentation)).collect();
             futures_executor::block_on(exporter.export(LogBatch::new(&batch)))
         };
-        Self {
-            export: Arc::new(export),
-            maker: SdkLoggerProvider::builder().build().logger(scope::AUDIT),
-        }
+        Self { export: Arc::new(export), maker: SdkLoggerProvider::builder().build().logger(scope::AUDIT) }
     }
 
     /// An empty record. The caller sets name, time, trace context, body and attributes; only a missing observed time is
@@ -98,10 +92,7 @@ impl AuditDelivery {
             Err(error) if error.is_cancelled() => return Err(DeliveryError::Interrupted { records: count }),
             Err(_) => "the exporter panicked".to_owned(),
         };
-        Err(DeliveryError::NotAcknowledged {
-            records: count,
-            problem,
-        })
+        Err(DeliveryError::NotAcknowledged { records: count, problem })
     }
 }
 

@@ -73,10 +73,7 @@ impl Propagation {
     /// The same with spans of our own, wherever they go.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn traced(settings: &Settings) -> Self {
-        Self {
-            traced: true,
-            ..Self::new(settings)
-        }
+        Self { traced: true, ..Self::new(settings) }
     }
 
     /// Reads the context of a request's headers.
@@ -89,11 +86,7 @@ impl Propagation {
         // Both lists may be spread over several lines, which count as one (RFC 9110 section 5.3).
         let tracestate = w3c::joined(headers, &TRACESTATE, w3c::TRACESTATE_BYTES);
         let baggage = w3c::joined(headers, &BAGGAGE, w3c::BAGGAGE_BYTES);
-        self.extract_fields(Fields {
-            traceparent,
-            tracestate: tracestate.as_deref(),
-            baggage: baggage.as_deref(),
-        })
+        self.extract_fields(Fields { traceparent, tracestate: tracestate.as_deref(), baggage: baggage.as_deref() })
     }
 
     /// Reads the context of `params._meta`, under the same limits.
@@ -136,11 +129,7 @@ impl Propagation {
     }
 
     fn without_an_untrusted_flag(self, span: &SpanContext) -> SpanContext {
-        let flags = if self.trust_inbound {
-            span.trace_flags()
-        } else {
-            TraceFlags::default()
-        };
+        let flags = if self.trust_inbound { span.trace_flags() } else { TraceFlags::default() };
         SpanContext::new(span.trace_id(), span.span_id(), flags, true, span.trace_state().clone())
     }
 }

@@ -14,6 +14,7 @@
 
 mod audit;
 pub mod context;
+mod error;
 mod export;
 mod logging;
 pub mod names;
@@ -28,9 +29,10 @@ mod views;
 
 pub use audit::{AuditDelivery, DeliveryError};
 pub use context::{Fields, Inbound, Propagation};
+pub use error::SetupError;
 pub use resource::ServiceIdentity;
 pub use settings::{Settings, SettingsError};
-pub use setup::{PROMETHEUS_CONTENT_TYPE, SetupError, Telemetry};
+pub use setup::{PROMETHEUS_CONTENT_TYPE, Telemetry};
 pub use shutdown::ShutdownError;
 #[cfg(any(test, feature = "testing"))]
 pub use testing::InMemory;

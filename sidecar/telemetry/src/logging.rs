@@ -41,17 +41,11 @@ pub(crate) fn dispatch(
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
-            .map_event_format(|inner| WithTraceIds {
-                inner,
-                format: LogFormat::Json,
-            })
+            .map_event_format(|inner| WithTraceIds { inner, format: LogFormat::Json })
             .with_filter(printed)
             .boxed(),
         LogFormat::Text => printing
-            .map_event_format(|inner| WithTraceIds {
-                inner,
-                format: LogFormat::Text,
-            })
+            .map_event_format(|inner| WithTraceIds { inner, format: LogFormat::Text })
             .with_filter(printed)
             .boxed(),
     };

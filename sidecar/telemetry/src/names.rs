@@ -323,19 +323,14 @@ mod tests {
     #[test]
     fn names_are_lower_case_words_and_dots_as_the_conventions_ask() {
         for name in constants() {
-            let plain = name
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._ ".contains(&b));
+            let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._ ".contains(&b));
             assert!(plain || name == super::value::OTHER, "{name}");
         }
     }
 
     #[test]
     fn a_span_is_named_after_a_target_only_if_it_is_known() {
-        assert_eq!(
-            super::span::mcp("tools/call", Some("get_weather")),
-            "tools/call get_weather"
-        );
+        assert_eq!(super::span::mcp("tools/call", Some("get_weather")), "tools/call get_weather");
         assert_eq!(super::span::mcp("tools/call", None), "tools/call");
     }
 }

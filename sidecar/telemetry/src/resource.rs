@@ -26,29 +26,16 @@ pub struct ServiceIdentity {
 }
 
 pub(crate) fn resource(identity: &ServiceIdentity, settings: &Settings) -> Resource {
-    let ServiceIdentity {
-        name,
-        version,
-        namespace,
-        instance,
-    } = identity;
+    let ServiceIdentity { name, version, namespace, instance } = identity;
     let own = [
         (SERVICE_NAME, Some(name)),
         (SERVICE_VERSION, Some(version)),
         (SERVICE_NAMESPACE, namespace.as_ref()),
         (SERVICE_INSTANCE_ID, instance.as_ref()),
     ];
-    let own = own
-        .into_iter()
-        .filter_map(|(key, value)| value.map(|value| KeyValue::new(key, value.clone())));
-    let users = settings
-        .resource
-        .iter()
-        .map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
-    let named = settings
-        .service_name
-        .iter()
-        .map(|name| KeyValue::new(SERVICE_NAME, name.clone()));
+    let own = own.into_iter().filter_map(|(key, value)| value.map(|value| KeyValue::new(key, value.clone())));
+    let users = settings.resource.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+    let named = settings.service_name.iter().map(|name| KeyValue::new(SERVICE_NAME, name.clone()));
     // A later value of the same name replaces an earlier one.
     Resource::builder_empty()
         .with_detector(Box::new(TelemetryResourceDetector))
@@ -65,12 +52,7 @@ mod tests {
     use super::*;
 
     fn resource_with(variables: &[(&str, &str)]) -> Resource {
-        let lookup = |name: &str| {
-            variables
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
+        let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let identity = ServiceIdentity {
             name: "tollward-sidecar".into(),
             version: "1.2.3".into(),
@@ -105,10 +87,8 @@ mod tests {
 
     #[test]
     fn the_service_name_variable_wins_over_everything() {
-        let resource = resource_with(&[
-            ("OTEL_RESOURCE_ATTRIBUTES", "service.name=injected"),
-            ("OTEL_SERVICE_NAME", "mine"),
-        ]);
+        let resource =
+            resource_with(&[("OTEL_RESOURCE_ATTRIBUTES", "service.name=injected"), ("OTEL_SERVICE_NAME", "mine")]);
         assert_eq!(get(&resource, SERVICE_NAME).as_deref(), Some("mine"));
     }
 }

@@ -40,12 +40,7 @@ impl EdgeSampler {
 
     /// For when nothing is exported: ids are made, so that log lines and audit records can be joined, nothing is recorded.
     pub(crate) fn never() -> Self {
-        Self {
-            root: Sampler::AlwaysOff,
-            parent_based: false,
-            trust_inbound: false,
-            ids: RandomIdGenerator::default(),
-        }
+        Self { root: Sampler::AlwaysOff, parent_based: false, trust_inbound: false, ids: RandomIdGenerator::default() }
     }
 }
 
@@ -61,23 +56,16 @@ impl ShouldSample for EdgeSampler {
     ) -> SamplingResult {
         let parent = parent_context.map(|context| context.span().span_context().clone());
         let parent = parent.filter(opentelemetry::trace::SpanContext::is_valid);
-        let untrusted = parent
-            .as_ref()
-            .is_some_and(|parent| parent.is_remote() && !self.trust_inbound);
+        let untrusted = parent.as_ref().is_some_and(|parent| parent.is_remote() && !self.trust_inbound);
         match parent {
             Some(parent) if self.parent_based && !untrusted => SamplingResult {
-                decision: if parent.is_sampled() {
-                    SamplingDecision::RecordAndSample
-                } else {
-                    SamplingDecision::Drop
-                },
+                decision: if parent.is_sampled() { SamplingDecision::RecordAndSample } else { SamplingDecision::Drop },
                 attributes: Vec::new(),
                 trace_state: parent.trace_state().clone(),
             },
             Some(_) | None => {
                 let drawn = if untrusted { self.ids.new_trace_id() } else { trace_id };
-                self.root
-                    .should_sample(parent_context, drawn, name, span_kind, attributes, links)
+                self.root.should_sample(parent_context, drawn, name, span_kind, attributes, links)
             }
         }
     }
@@ -90,11 +78,7 @@ mod tests {
     use super::*;
 
     fn parent(sampled: bool, remote: bool) -> Context {
-        let flags = if sampled {
-            TraceFlags::SAMPLED
-        } else {
-            TraceFlags::default()
-        };
+        let flags = if sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
         // The lowest id there is: a ratio over ids would always keep it.
         let span = SpanContext::new(TraceId::from(1), SpanId::from(1), flags, remote, TraceState::default());
         Context::new().with_remote_span_context(span)
@@ -106,11 +90,7 @@ mod tests {
     }
 
     fn sampler(root: RootSampler, trust_inbound: bool) -> EdgeSampler {
-        EdgeSampler::new(&SamplerSettings {
-            root,
-            parent_based: true,
-            trust_inbound,
-        })
+        EdgeSampler::new(&SamplerSettings { root, parent_based: true, trust_inbound })
     }
 
     #[test]

@@ -155,16 +155,7 @@ impl Settings {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            traces,
-            metrics,
-            logs,
-            sampler,
-            propagators,
-            resource,
-            service_name,
-            log,
-        } = self;
+        let Self { traces, metrics, logs, sampler, propagators, resource, service_name, log } = self;
         formatter
             .debug_struct("Settings")
             .field("traces", traces)
@@ -214,22 +205,13 @@ impl Environment<'_> {
     /// The entries of a comma-separated list; empty if unset.
     fn list(&self, variable: &'static str) -> Result<Vec<String>, SettingsError> {
         let value = self.value(variable)?.unwrap_or_default();
-        Ok(value
-            .split(',')
-            .map(str::trim)
-            .filter(|entry| !entry.is_empty())
-            .map(str::to_owned)
-            .collect())
+        Ok(value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect())
     }
 }
 
 /// For variables that hold one of a few words, where repeating a short piece of the wrong one helps and leaks nothing.
 fn unknown(variable: &'static str, value: &str, accepted: &'static str) -> SettingsError {
-    SettingsError::UnknownValue {
-        variable,
-        value: value.chars().take(40).collect(),
-        accepted,
-    }
+    SettingsError::UnknownValue { variable, value: value.chars().take(40).collect(), accepted }
 }
 
 fn propagators(environment: &Environment<'_>) -> Result<Propagators, SettingsError> {
@@ -237,15 +219,9 @@ fn propagators(environment: &Environment<'_>) -> Result<Propagators, SettingsErr
     const ACCEPTED: &str = "tracecontext, baggage, both separated by a comma, or none alone";
     let entries = environment.list(VARIABLE)?;
     if entries.is_empty() {
-        return Ok(Propagators {
-            trace_context: true,
-            baggage: true,
-        });
+        return Ok(Propagators { trace_context: true, baggage: true });
     }
-    let mut chosen = Propagators {
-        trace_context: false,
-        baggage: false,
-    };
+    let mut chosen = Propagators { trace_context: false, baggage: false };
     for entry in &entries {
         match entry.as_str() {
             "tracecontext" => chosen.trace_context = true,

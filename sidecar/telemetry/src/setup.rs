@@ -10,7 +10,6 @@
 
 use std::{
     fmt,
-    path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -31,13 +30,13 @@ use tracing::Dispatch;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::{
-    AuditDelivery, Propagation, ServiceIdentity, ShutdownError,
+    AuditDelivery, Propagation, ServiceIdentity, SetupError, ShutdownError,
     export::Exporters,
     logging,
     names::scope,
     resource::resource,
     sampling::EdgeSampler,
-    settings::{LogSettings, Settings, SettingsError},
+    settings::{LogSettings, Settings},
     shutdown::Flushes,
     views,
 };
@@ -62,60 +61,6 @@ pub struct Telemetry {
     pub(crate) propagation: Propagation,
     pub(crate) log: LogSettings,
     pub(crate) closed: AtomicBool,
-}
-
-/// Why telemetry could not be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// The settings don't hold what they promised.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// gRPC outside of a runtime.
-    #[error(
-        "exporting to {address} over gRPC needs a Tokio runtime: start telemetry inside of it, or use \
-             OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
-    )]
-    NoRuntime {
-        /// The collector.
-        address: String,
-    },
-    /// A build without the feature `otlp`, told to export.
-    #[error(
-        "this build can't export to {address}: unset OTEL_EXPORTER_OTLP_ENDPOINT, set OTEL_SDK_DISABLED=true, or \
-             use a build with the feature otlp"
-    )]
-    OtlpNotBuilt {
-        /// The collector.
-        address: String,
-    },
-    /// The file with the certificates to trust is unreadable, empty or broken.
-    #[error("OTEL_EXPORTER_OTLP_CERTIFICATE names {}, which can't be used: {problem}", path.display())]
-    Certificate {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The exporter refused its settings.
-    #[error("no exporter to {address}: {problem}")]
-    Exporter {
-        /// The collector.
-        address: String,
-        /// What the exporter says.
-        problem: String,
-    },
-    /// The Prometheus reader could not be registered.
-    #[error("no Prometheus metrics: {problem}")]
-    Prometheus {
-        /// What the reader says.
-        problem: String,
-    },
-    /// The process has a subscriber already.
-    #[error("the log is installed already: Telemetry::install_subscriber may be called once in a process ({problem})")]
-    SubscriberInstalled {
-        /// What the subscriber says.
-        problem: String,
-    },
 }
 
 impl Telemetry {
@@ -143,11 +88,7 @@ impl Telemetry {
             Ok(Some(exporters.logs(builder, target)?.build()))
         };
         let (log_provider, audit_provider) = (logs()?, logs()?);
-        let delivery = settings
-            .logs
-            .as_ref()
-            .map(|target| exporters.delivery(target, &resource))
-            .transpose()?;
+        let delivery = settings.logs.as_ref().map(|target| exporters.delivery(target, &resource)).transpose()?;
 
         Ok(Self {
             tracer_provider: tracer_builder.build(),
@@ -166,19 +107,13 @@ impl Telemetry {
     /// [`Telemetry::dispatch`].
     pub fn install_subscriber(&self) -> Result<(), SetupError> {
         let installed = self.dispatch()?.try_init();
-        installed.map_err(|error| SetupError::SubscriberInstalled {
-            problem: error.to_string(),
-        })
+        installed.map_err(|error| SetupError::SubscriberInstalled { problem: error.to_string() })
     }
 
     /// The log's subscriber, for a scope: standard error, and OTLP if logs are exported.
     pub fn dispatch(&self) -> Result<Dispatch, SetupError> {
         use tracing_subscriber::fmt::writer::BoxMakeWriter;
-        Ok(logging::dispatch(
-            &self.log,
-            self.log_provider.as_ref(),
-            BoxMakeWriter::new(std::io::stderr),
-        )?)
+        Ok(logging::dispatch(&self.log, self.log_provider.as_ref(), BoxMakeWriter::new(std::io::stderr))?)
     }
 
     /// Makes spans. While traces aren't exported it makes ids only.
@@ -194,9 +129,7 @@ impl Telemetry {
     /// A queue for audit records that loses what doesn't fit, for records that are kept elsewhere too. `None` while logs
     /// aren't exported. Whoever must know that a record arrived uses [`Telemetry::audit_delivery`].
     pub fn audit_logger(&self) -> Option<SdkLogger> {
-        self.audit_provider
-            .as_ref()
-            .map(|provider| provider.logger(scope::AUDIT))
+        self.audit_provider.as_ref().map(|provider| provider.logger(scope::AUDIT))
     }
 
     /// Export of audit records with the collector's acknowledgement. `None` while logs aren't exported.
@@ -230,10 +163,7 @@ impl Telemetry {
         };
         match tokio::task::spawn_blocking(move || flushes.wait()).await {
             Ok(result) => result,
-            Err(_) => Err(ShutdownError {
-                deadline,
-                late: vec!["all (the runtime is gone)".to_owned()],
-            }),
+            Err(_) => Err(ShutdownError { deadline, late: vec!["all (the runtime is gone)".to_owned()] }),
         }
     }
 
@@ -269,13 +199,9 @@ pub(crate) fn prometheus_reader(resource: &Resource) -> Result<(MeterProviderBui
         // There is one scope, so the label would only make each line longer.
         .scope_info_enabled(false)
         .build()
-        .map_err(|error| SetupError::Prometheus {
-            problem: error.to_string(),
-        })?;
-    let builder = SdkMeterProvider::builder()
-        .with_resource(resource.clone())
-        .with_reader(reader)
-        .with_view(views::seconds);
+        .map_err(|error| SetupError::Prometheus { problem: error.to_string() })?;
+    let builder =
+        SdkMeterProvider::builder().with_resource(resource.clone()).with_reader(reader).with_view(views::seconds);
     Ok((builder, registry))
 }
 

@@ -30,11 +30,7 @@ pub(crate) struct Flushes {
 
 impl Flushes {
     pub(crate) fn new(deadline: Duration) -> Self {
-        Self {
-            deadline,
-            started: Instant::now(),
-            running: Vec::new(),
-        }
+        Self { deadline, started: Instant::now(), running: Vec::new() }
     }
 
     /// Starts one flush; it gets the deadline as an argument.
@@ -52,11 +48,7 @@ impl Flushes {
 
     /// Waits for all of them, until the deadline.
     pub(crate) fn wait(self) -> Result<(), ShutdownError> {
-        let Self {
-            deadline,
-            started,
-            running,
-        } = self;
+        let Self { deadline, started, running } = self;
         let mut late = Vec::new();
         for (what, result) in running {
             match result.recv_timeout(deadline.saturating_sub(started.elapsed())) {
@@ -66,10 +58,6 @@ impl Flushes {
                 Err(mpsc::RecvTimeoutError::Disconnected) => late.push(format!("{what} (its thread ended)")),
             }
         }
-        if late.is_empty() {
-            Ok(())
-        } else {
-            Err(ShutdownError { deadline, late })
-        }
+        if late.is_empty() { Ok(()) } else { Err(ShutdownError { deadline, late }) }
     }
 }

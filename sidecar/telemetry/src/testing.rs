@@ -45,10 +45,7 @@ impl Telemetry {
         let settings = Settings::from_lookup(|_| None)?;
         let (meter_builder, registry) = prometheus_reader(&resource)?;
         let logs = |exporter: &InMemoryLogExporter| {
-            SdkLoggerProvider::builder()
-                .with_resource(resource.clone())
-                .with_simple_exporter(exporter.clone())
-                .build()
+            SdkLoggerProvider::builder().with_resource(resource.clone()).with_simple_exporter(exporter.clone()).build()
         };
         let tracer_provider = SdkTracerProvider::builder()
             .with_resource(resource.clone())

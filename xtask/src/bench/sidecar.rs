@@ -53,6 +53,7 @@ fn measure(args: &Args, folder: &Path) -> Result<()> {
     proof::refuses_and_allows(&rig, &issuer)?;
     say::note("  the sidecar refuses what it must; measuring");
     let idle = rig.sidecar.resident_mebibytes()?;
+    let remembered = memory::with_remembered_tokens(&rig, &issuer)?;
     let open = memory::with_open_connections(&rig, &issuer)?;
     let scenarios = scenario::all(&rig, &issuer, folder)?;
     let mut report = Report::new(args.seconds, args.rounds);
@@ -70,7 +71,7 @@ fn measure(args: &Args, folder: &Path) -> Result<()> {
         say::note(format!("  round {} of {} is done", round + 1, args.rounds));
     }
     let busy = scenarios.first().map(|scenario| memory::with_busy_connections(&rig, scenario)).transpose()?;
-    let memory = memory::Memory { idle, open, busy: busy.unwrap_or(open) };
+    let memory = memory::Memory { idle, remembered, open, busy: busy.unwrap_or(open) };
     say::line(report.table(&memory));
     match &args.json {
         Some(file) => {

@@ -6,13 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::layout::Layout;
 use super::space::Space;
-use crate::{cache, process, workspace};
+use crate::oci::{Blob, architecture};
+use crate::{process, workspace};
 
 /// The image of every pod's first container.
 pub(super) const SANDBOX: &str = "tollward.test/pause:1";
@@ -77,19 +77,19 @@ fn write(work: &Path, image: &Image<'_>) -> Result<PathBuf> {
     let layer_file = work.join("layer.tar");
     archive(&tree, &layer_file)?;
     let layer = fs::read(&layer_file).with_context(|| format!("cannot read {}", layer_file.display()))?;
-    let layer = blob(&blobs, "application/vnd.oci.image.layer.v1.tar", &layer)?;
+    let layer = store(&blobs, "application/vnd.oci.image.layer.v1.tar", &layer)?;
     let config = json!({
         "architecture": architecture()?,
         "os": "linux",
         "config": {"Entrypoint": [format!("/{file_name}")]},
-        "rootfs": {"type": "layers", "diff_ids": [layer.digest]},
+        "rootfs": {"type": "layers", "diff_ids": [layer.digest()]},
     });
-    let config = blob(&blobs, "application/vnd.oci.image.config.v1+json", config.to_string().as_bytes())?;
+    let config = store(&blobs, "application/vnd.oci.image.config.v1+json", config.to_string().as_bytes())?;
     let media_type = "application/vnd.oci.image.manifest.v1+json";
     let manifest = json!({"schemaVersion": 2, "mediaType": media_type, "config": config.descriptor(), "layers": [layer.descriptor()]});
-    let Blob { media_type, digest, size } = blob(&blobs, media_type, manifest.to_string().as_bytes())?;
+    let manifest = store(&blobs, media_type, manifest.to_string().as_bytes())?;
     let annotations = json!({"io.containerd.image.name": image.name});
-    let manifest = json!({"mediaType": media_type, "digest": digest, "size": size, "annotations": annotations});
+    let manifest = manifest.annotated(&annotations);
     let index = json!({"schemaVersion": 2, "manifests": [manifest]}).to_string();
     for (name, text) in [("index.json", index.as_str()), ("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#)] {
         fs::write(layout.join(name), text).with_context(|| format!("cannot write {name}"))?;
@@ -121,28 +121,11 @@ fn library(line: &str) -> Option<PathBuf> {
     path.starts_with('/').then(|| PathBuf::from(path))
 }
 
-/// What an image layout says about a stored blob.
-#[derive(Debug)]
-struct Blob {
-    media_type: &'static str,
-    /// With the algorithm in front.
-    digest: String,
-    /// In bytes.
-    size: usize,
-}
-
-impl Blob {
-    fn descriptor(&self) -> Value {
-        let Self { media_type, digest, size } = self;
-        json!({"mediaType": media_type, "digest": digest, "size": size})
-    }
-}
-
-fn blob(blobs: &Path, media_type: &'static str, bytes: &[u8]) -> Result<Blob> {
-    let name = cache::hexadecimal(&Sha256::digest(bytes));
-    let path = blobs.join(&name);
+fn store(blobs: &Path, media_type: &'static str, bytes: &[u8]) -> Result<Blob> {
+    let blob = Blob::of(media_type, bytes);
+    let path = blobs.join(blob.file_name());
     fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(Blob { media_type, digest: format!("sha256:{name}"), size: bytes.len() })
+    Ok(blob)
 }
 
 /// A tar file of a folder's contents that depends on nothing but them.
@@ -156,18 +139,12 @@ fn archive(folder: &Path, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// This machine's name in OCI images.
-fn architecture() -> Result<&'static str> {
-    match std::env::consts::ARCH {
-        "x86_64" => Ok("amd64"),
-        "aarch64" => Ok("arm64"),
-        other => bail!("no name is known for container images of {other}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
+    use crate::cache;
 
     #[test]
     fn the_same_program_makes_the_same_image_and_its_digests_hold() {

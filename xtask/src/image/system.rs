@@ -1,6 +1,6 @@
 //! What a program needs of a Linux system, taken from the build machine: the loader and the libraries that it is linked
 //! to, certificate authorities, and the few files that the C library reads. No shell and no package manager: what is not
-//! there can't be used by an intruder.
+//! there can't be used by an intruder. Nor is there a place to write to: who needs one mounts it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,6 @@ pub(super) fn tree(libraries: &[PathBuf], certificates: &[u8]) -> Result<Tree> {
     tree.bytes("/etc/group", 0o644, format!("root:x:0:\ntollward:x:{TOLLWARD}:\nnonroot:x:{NONROOT}:\n"));
     // Host aliases of a pod stand in /etc/hosts and win, as everywhere.
     tree.bytes("/etc/nsswitch.conf", 0o644, "hosts: files dns\n");
-    tree.folder("/tmp", 0o1777);
     Ok(tree)
 }
 

@@ -29,11 +29,6 @@ enum Content {
 }
 
 impl Tree {
-    /// A folder with permissions of its own.
-    pub(super) fn folder(&mut self, path: &str, mode: u32) {
-        self.insert(path, mode, Content::Folder);
-    }
-
     /// A file with this content.
     pub(super) fn bytes(&mut self, path: &str, mode: u32, bytes: impl Into<Vec<u8>>) {
         self.insert(path, mode, Content::Bytes(bytes.into()));

@@ -1,7 +1,7 @@
 //! What suites need on the machine. Everything slow starts at once in the background, beside the Rust build, and a
 //! suite waits only for its own needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
@@ -9,7 +9,6 @@ use std::thread::{self, JoinHandle};
 use anyhow::{Result, anyhow};
 
 use super::clients;
-use super::suites::Suite;
 use crate::packages::{self, Requirement};
 use crate::{binaries, say};
 
@@ -72,10 +71,8 @@ pub(super) struct Needs {
 
 impl Needs {
     /// Installs system packages, then starts the rest in the background.
-    pub(super) fn start(suites: &[&Suite]) -> Self {
-        let mut wanted: Vec<Need> = suites.iter().flat_map(|suite| suite.needs).copied().collect();
-        wanted.sort_unstable();
-        wanted.dedup();
+    pub(super) fn start(wanted: impl Iterator<Item = Need>) -> Self {
+        let wanted: BTreeSet<Need> = wanted.collect();
         let mut needs = Self { running: BTreeMap::new(), done: BTreeMap::new() };
         for need in wanted {
             // One after the other, since apt-get has one lock; this takes no time once they are there.
@@ -91,13 +88,13 @@ impl Needs {
         needs
     }
 
-    /// Waits for what `suite` needs; returns the environment of its tests.
-    pub(super) fn of(&mut self, suite: &Suite) -> Result<Vec<(&'static str, OsString)>> {
+    /// Waits for what a suite needs; returns the environment of its tests.
+    pub(super) fn wait(&mut self, suite: &str, wanted: &[Need]) -> Result<Vec<(&'static str, OsString)>> {
         let mut environment = Vec::new();
-        for need in suite.needs {
+        for need in wanted {
             if let Some(handle) = self.running.remove(need) {
                 if !handle.is_finished() {
-                    say::note(format!("{}: waiting for {}", suite.name, need.name()));
+                    say::note(format!("{suite}: waiting for {}", need.name()));
                 }
                 let installed = handle.join().unwrap_or_else(|_| Err(anyhow!("its installation stopped with a panic")));
                 self.done.insert(*need, installed.map_err(|error| format!("{error:#}")));

@@ -13,13 +13,7 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn small() -> MemoryStore {
-    MemoryStore::new(StoreLimits {
-        clients: 3,
-        requests: 2,
-        codes: 1,
-        families: 1,
-        consents: 1,
-    })
+    MemoryStore::new(StoreLimits { clients: 3, requests: 2, codes: 1, families: 1, consents: 1 })
 }
 
 fn id(text: &str) -> ClientId {
@@ -41,23 +35,14 @@ fn add(store: &MemoryStore, name: &str, seconds: u64) {
 }
 
 fn has(store: &MemoryStore, name: &str, seconds: u64) -> bool {
-    store
-        .client(&id(name), at(seconds))
-        .now_or_never()
-        .unwrap()
-        .unwrap()
-        .is_some()
+    store.client(&id(name), at(seconds)).now_or_never().unwrap().unwrap().is_some()
 }
 
 #[test]
 fn a_flood_of_registrations_evicts_unused_clients_and_keeps_used_ones() {
     let store = small();
     add(&store, "used", 1);
-    store
-        .client_used(&id("used"), at(2), at(2000))
-        .now_or_never()
-        .unwrap()
-        .unwrap();
+    store.client_used(&id("used"), at(2), at(2000)).now_or_never().unwrap().unwrap();
     for number in 0..900 {
         add(&store, &format!("flood-{number}"), 3 + number);
     }
@@ -82,12 +67,7 @@ fn expired_clients_are_absent_and_make_room_first() {
 #[test]
 fn answered_requests_are_never_evicted_to_make_room_for_others() {
     let store = small();
-    let settle = |name: &str, now| {
-        store
-            .settle_request(name.to_owned(), at(600), at(now))
-            .now_or_never()
-            .unwrap()
-    };
+    let settle = |name: &str, now| store.settle_request(name.to_owned(), at(600), at(now)).now_or_never().unwrap();
     assert_eq!(settle("a", 1), Ok(true));
     assert_eq!(settle("a", 2), Ok(false));
     assert_eq!(settle("b", 3), Ok(true));

@@ -4,7 +4,6 @@ use crate::walkthrough::cast::EVERYDAY;
 use crate::walkthrough::challenge::Challenge;
 use crate::walkthrough::flow::{Ask, Consented, Servers, approve, open};
 use crate::walkthrough::walk::Walk;
-use anyhow::ensure;
 
 pub(in crate::walkthrough) async fn play(
     walk: &Walk<'_>,
@@ -22,15 +21,7 @@ pub(in crate::walkthrough) async fn play(
         &[("scope", &scopes.join(" ")), ("resource", ask.resource), ("code_challenge_method", "S256")],
     );
     walk.show.pair("the page says", &opened.page.heading);
-    for item in &opened.page.items {
-        walk.show.pair("the page asks to", item);
-    }
-    ensure!(
-        opened.page.items.len() == scopes.len(),
-        "the page lists {} permissions for {} scopes",
-        opened.page.items.len(),
-        scopes.len()
-    );
+    opened.show_permissions(walk, &scopes)?;
     let (consented, answer) = approve(walk, servers, ask, opened, EVERYDAY).await?;
     walk.show.sent(&format!("POST {}", servers.authorization), &[("name", EVERYDAY), ("decision", "approve")]);
     walk.show.answered(&answer, &[]);

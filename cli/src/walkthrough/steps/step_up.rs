@@ -4,7 +4,6 @@ use crate::walkthrough::cast::EVERYDAY;
 use crate::walkthrough::flow::{Ask, Servers, approve, open, redeem};
 use crate::walkthrough::token::Token;
 use crate::walkthrough::walk::Walk;
-use anyhow::ensure;
 
 pub(in crate::walkthrough) async fn play(
     walk: &Walk<'_>,
@@ -20,15 +19,7 @@ pub(in crate::walkthrough) async fn play(
     let ask = Ask { client_id, resource: walk.scene.endpoint(), scopes: &scopes };
     let opened = open(walk, servers, ask).await?;
     walk.show.sent(&format!("GET {}?response_type=code&…", servers.authorization), &[("scope", &scopes.join(" "))]);
-    for item in &opened.page.items {
-        walk.show.pair("the page asks to", item);
-    }
-    ensure!(
-        opened.page.items.len() == scopes.len(),
-        "the page lists {} permissions for {} scopes",
-        opened.page.items.len(),
-        scopes.len()
-    );
+    opened.show_permissions(walk, &scopes)?;
     let (consented, _) = approve(walk, servers, ask, opened, EVERYDAY).await?;
     let (token, answer) = redeem(walk, servers, &consented).await?;
     walk.show.sent(&format!("POST {}", servers.token), &[("grant_type", "authorization_code")]);

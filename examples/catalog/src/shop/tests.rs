@@ -24,10 +24,7 @@ fn an_empty_search_lists_everything() {
 fn an_endless_search_is_refused() {
     let shop = Shop::stocked();
     assert!(shop.search(&"ö".repeat(MAX_QUERY_CHARACTERS)).is_ok());
-    assert_eq!(
-        shop.search(&"ö".repeat(MAX_QUERY_CHARACTERS + 1)),
-        Err(ShopError::QueryTooLong)
-    );
+    assert_eq!(shop.search(&"ö".repeat(MAX_QUERY_CHARACTERS + 1)), Err(ShopError::QueryTooLong));
 }
 
 #[test]
@@ -36,26 +33,14 @@ fn skus_are_unique_and_safe_in_a_resource_address() {
     let shop = Shop::stocked();
     assert_eq!(shop.products().len(), products.len());
     for product in products {
-        assert!(
-            product
-                .sku
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
-            "{}",
-            product.sku
-        );
+        assert!(product.sku.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'), "{}", product.sku);
     }
 }
 
 #[test]
 fn an_unknown_sku_is_named_in_the_refusal() {
     let error = Shop::stocked().product("TEA-999").unwrap_err();
-    assert_eq!(
-        error,
-        ShopError::UnknownSku {
-            sku: "TEA-999".to_owned()
-        }
-    );
+    assert_eq!(error, ShopError::UnknownSku { sku: "TEA-999".to_owned() });
     assert!(error.to_string().contains("TEA-999"));
 }
 
@@ -68,16 +53,8 @@ fn the_cart_adds_up_quantities_and_prices() {
     assert_eq!(
         cart.lines,
         [
-            Line {
-                sku: "CUP-001".to_owned(),
-                quantity: 1,
-                price_cents: 1490
-            },
-            Line {
-                sku: "TEA-002".to_owned(),
-                quantity: 3,
-                price_cents: 3750
-            },
+            Line { sku: "CUP-001".to_owned(), quantity: 1, price_cents: 1490 },
+            Line { sku: "TEA-002".to_owned(), quantity: 3, price_cents: 3750 },
         ]
     );
     assert_eq!(cart.total_cents, 5240);
@@ -97,17 +74,11 @@ fn a_quantity_out_of_range_leaves_the_cart_as_it_was() {
 fn nobody_buys_more_than_the_stock() {
     let shop = Shop::stocked();
     shop.add_to_cart("POT-001", 3).unwrap();
-    let refusal = ShopError::OutOfStock {
-        sku: "POT-001".to_owned(),
-        in_stock: 3,
-    };
+    let refusal = ShopError::OutOfStock { sku: "POT-001".to_owned(), in_stock: 3 };
     assert_eq!(shop.add_to_cart("POT-001", 1), Err(refusal));
     shop.checkout().unwrap();
     assert_eq!(shop.product("POT-001").unwrap().in_stock, 0);
-    let refusal = ShopError::OutOfStock {
-        sku: "POT-001".to_owned(),
-        in_stock: 0,
-    };
+    let refusal = ShopError::OutOfStock { sku: "POT-001".to_owned(), in_stock: 0 };
     assert_eq!(shop.add_to_cart("POT-001", 1), Err(refusal));
 }
 

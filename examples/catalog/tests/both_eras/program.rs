@@ -55,36 +55,18 @@ impl Program {
             let _ = output.read_line(&mut line);
             let _ = sender.send((line, output));
         });
-        let (line, output) = receiver
-            .recv_timeout(DEADLINE)
-            .expect("the program says where it listens");
-        let url = line
-            .trim_end()
-            .strip_prefix("listening on ")
-            .expect("the line is in the promised form")
-            .to_owned();
-        Self {
-            child,
-            output: Some(output),
-            url,
-            client: Client::builder(TokioExecutor::new()).build_http(),
-        }
+        let (line, output) = receiver.recv_timeout(DEADLINE).expect("the program says where it listens");
+        let url = line.trim_end().strip_prefix("listening on ").expect("the line is in the promised form").to_owned();
+        Self { child, output: Some(output), url, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
     /// Posts one JSON-RPC message and reads the whole answer.
     pub(crate) async fn post(&self, headers: &[(&str, &str)], message: &Value) -> Answer {
         let response = self.send(Method::POST, headers, message.to_string()).await;
         let (parts, body) = response.into_parts();
-        let body = tokio::time::timeout(DEADLINE, body.collect())
-            .await
-            .expect("in time")
-            .expect("a whole body");
+        let body = tokio::time::timeout(DEADLINE, body.collect()).await.expect("in time").expect("a whole body");
         let body = String::from_utf8(body.to_bytes().to_vec()).expect("UTF-8");
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        Answer { status: parts.status, headers: parts.headers, body }
     }
 
     /// Opens the event stream of a legacy session and leaves it open for as long as the response lives.
@@ -102,28 +84,18 @@ impl Program {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::from(body)).expect("a valid request");
-        tokio::time::timeout(DEADLINE, self.client.request(request))
-            .await
-            .expect("in time")
-            .expect("an answer")
+        tokio::time::timeout(DEADLINE, self.client.request(request)).await.expect("in time").expect("an answer")
     }
 
     /// Sends SIGTERM and waits for the end.
     pub(crate) async fn terminate(mut self) -> ExitStatus {
         let process = self.child.id().to_string();
-        let sent = Command::new("kill")
-            .args(["-TERM", &process])
-            .status()
-            .expect("kill runs");
+        let sent = Command::new("kill").args(["-TERM", &process]).status().expect("kill runs");
         assert!(sent.success());
         // The end of the program is the end of its output; only then does `wait` not block.
         let mut output = self.output.take().expect("piped output");
         let end = tokio::task::spawn_blocking(move || output.read_to_end(&mut Vec::new()));
-        tokio::time::timeout(DEADLINE, end)
-            .await
-            .expect("it ends in time")
-            .expect("joined")
-            .expect("readable output");
+        tokio::time::timeout(DEADLINE, end).await.expect("it ends in time").expect("joined").expect("readable output");
         self.child.wait().expect("an exit status")
     }
 }
@@ -139,21 +111,15 @@ impl Drop for Program {
 impl Answer {
     /// The value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        self.headers
-            .get(name)
-            .map(|value| value.to_str().expect("ASCII").to_owned())
+        self.headers.get(name).map(|value| value.to_str().expect("ASCII").to_owned())
     }
 
     /// The JSON-RPC message: the body, or the last event with data if the body is an event stream.
     pub(crate) fn message(&self) -> Value {
-        let is_stream = self
-            .header("content-type")
-            .is_some_and(|kind| kind.starts_with("text/event-stream"));
+        let is_stream = self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
         let text = if is_stream {
             let data = self.body.lines().filter_map(|line| line.strip_prefix("data:"));
-            data.map(str::trim)
-                .rfind(|data| !data.is_empty())
-                .expect("an event with data")
+            data.map(str::trim).rfind(|data| !data.is_empty()).expect("an event with data")
         } else {
             &self.body
         };

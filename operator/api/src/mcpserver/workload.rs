@@ -1,7 +1,8 @@
 //! `spec.source.workload`: the container that Tollward runs. A closed list of fields: whatever would loosen the pod's
 //! security is not here.
 
-use super::{EnvFromSource, EnvVar, PodOptions, Transport, Volume, VolumeMount};
+use super::transport::Transport;
+use super::{EnvFromSource, EnvVar, PodOptions, Volume, VolumeMount};
 use crate::cel;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::KubeSchema;

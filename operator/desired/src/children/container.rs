@@ -1,11 +1,11 @@
 //! The data plane's container: a native sidecar, which starts before the server and stops after it.
 
-use super::pod;
+use super::mounts::mounts;
+use super::security::container_security;
 use crate::names::{CONFIG_FOLDER, CONFIG_KEY, SIDECAR_CONTAINER};
 use crate::validate::Validated;
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, ObjectFieldSelector, Probe,
-    SeccompProfile, SecurityContext,
+    Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, ObjectFieldSelector, Probe,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use tollward_api::owned::SIDECAR_UID;
@@ -31,8 +31,8 @@ pub(super) fn sidecar(server: &Validated) -> Container {
         liveness_probe: Some(probe("/livez", 10)),
         readiness_probe: Some(probe("/readyz", 5)),
         resources: Some(install.resources.clone()),
-        security_context: Some(security(SIDECAR_UID)),
-        volume_mounts: Some(pod::mounts(server).into_iter().map(|(_, mount)| mount).collect()),
+        security_context: Some(container_security(SIDECAR_UID)),
+        volume_mounts: Some(mounts(server).into_iter().map(|(_, mount)| mount).collect()),
         ..Container::default()
     }
 }
@@ -40,21 +40,6 @@ pub(super) fn sidecar(server: &Validated) -> Container {
 /// The same as the only container of a relay's pod.
 pub(super) fn alone(container: Container) -> Container {
     Container { restart_policy: None, ..container }
-}
-
-/// What the `restricted` profile asks for, and a read-only root file system.
-pub(super) fn security(user: i64) -> SecurityContext {
-    SecurityContext {
-        run_as_non_root: Some(true),
-        run_as_user: Some(user),
-        run_as_group: Some(user),
-        privileged: Some(false),
-        allow_privilege_escalation: Some(false),
-        read_only_root_filesystem: Some(true),
-        capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
-        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
-        ..SecurityContext::default()
-    }
 }
 
 fn environment(server: &Validated) -> Vec<EnvVar> {

@@ -1,18 +1,13 @@
 //! The pod: the data plane first, then the server, both within what the `restricted` profile allows.
 
+use super::mounts::mounts;
+use super::non_empty::non_empty;
+use super::security::pod_security;
 use super::{container, server as server_container};
-use crate::configuration::authority_folder;
-use crate::names::{CERTIFICATE_FOLDER, CONFIG_FOLDER, CONFIG_KEY, KEYS_FOLDER};
-use crate::validate::{Shape, TlsPlan, Validated};
-use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, KeyToPath, LocalObjectReference, PodSecurityContext, PodSpec, SeccompProfile,
-    SecretVolumeSource, Volume, VolumeMount,
-};
+use crate::validate::{Shape, Validated};
+use k8s_openapi::api::core::v1::{LocalObjectReference, PodSpec};
 use tollward_api::mcpserver::PodOptions;
-use tollward_api::owned::{SIDECAR_UID, child_name};
-
-/// Owner and group may read.
-const SECRET_MODE: i32 = 0o440;
+use tollward_api::owned::child_name;
 
 pub(super) fn spec(server: &Validated) -> PodSpec {
     let options = options(server);
@@ -35,14 +30,14 @@ pub(super) fn spec(server: &Validated) -> PodSpec {
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         termination_grace_period_seconds: Some(server.install.stop.grace()),
-        security_context: Some(security()),
-        node_selector: some(options.node_selector),
-        tolerations: some(options.tolerations),
+        security_context: Some(pod_security()),
+        node_selector: non_empty(options.node_selector),
+        tolerations: non_empty(options.tolerations),
         affinity: options.affinity,
-        topology_spread_constraints: some(options.topology_spread_constraints),
+        topology_spread_constraints: non_empty(options.topology_spread_constraints),
         priority_class_name: options.priority_class_name,
         runtime_class_name: options.runtime_class_name,
-        image_pull_secrets: some(
+        image_pull_secrets: non_empty(
             pull_secrets.map(|secret| LocalObjectReference { name: secret.name }).collect::<Vec<_>>(),
         ),
         ..PodSpec::default()
@@ -54,69 +49,5 @@ pub(super) fn options(server: &Validated) -> PodOptions {
     match &server.shape {
         Shape::Workload(workload) => workload.pod_options.clone().unwrap_or_default(),
         Shape::Service(_) => PodOptions::default(),
-    }
-}
-
-/// A list or map, or nothing if it is empty.
-pub(super) fn some<T: IntoIterator + Default + PartialEq>(list: T) -> Option<T> {
-    (list != T::default()).then_some(list)
-}
-
-fn security() -> PodSecurityContext {
-    PodSecurityContext {
-        run_as_non_root: Some(true),
-        // The kubelet gives mounted secrets to this group, so that the data plane reads them without being root.
-        fs_group: Some(SIDECAR_UID),
-        fs_group_change_policy: Some("OnRootMismatch".to_owned()),
-        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
-        ..PodSecurityContext::default()
-    }
-}
-
-/// The data plane's own volumes and where it has them. No other container mounts any of them.
-pub(super) fn mounts(server: &Validated) -> Vec<(Volume, VolumeMount)> {
-    let child = child_name(server.identity.name());
-    let mut mounts = vec![
-        config_map("tollward-config", &child, CONFIG_KEY, CONFIG_FOLDER),
-        secret("tollward-keys", &child, KEYS_FOLDER),
-    ];
-    match server.endpoint.tls() {
-        TlsPlan::Secret(name) => mounts.push(secret("tollward-certificate", name, CERTIFICATE_FOLDER)),
-        TlsPlan::Issued | TlsPlan::Off => {}
-    }
-    for (position, plan) in server.providers.iter().enumerate() {
-        if let Some(authority) = &plan.authority {
-            let folder = authority_folder(position);
-            let volume = format!("tollward-authority-{position}");
-            mounts.push(config_map(&volume, &authority.name, &authority.key, &folder.to_string_lossy()));
-        }
-    }
-    mounts
-}
-
-fn config_map(volume: &str, name: &str, key: &str, folder: &str) -> (Volume, VolumeMount) {
-    let source = ConfigMapVolumeSource {
-        name: name.to_owned(),
-        items: Some(vec![KeyToPath { key: key.to_owned(), path: key.to_owned(), mode: None, ..KeyToPath::default() }]),
-        ..ConfigMapVolumeSource::default()
-    };
-    (Volume { name: volume.to_owned(), config_map: Some(source), ..Volume::default() }, mount(volume, folder))
-}
-
-fn secret(volume: &str, name: &str, folder: &str) -> (Volume, VolumeMount) {
-    let source = SecretVolumeSource {
-        secret_name: Some(name.to_owned()),
-        default_mode: Some(SECRET_MODE),
-        ..SecretVolumeSource::default()
-    };
-    (Volume { name: volume.to_owned(), secret: Some(source), ..Volume::default() }, mount(volume, folder))
-}
-
-fn mount(volume: &str, folder: &str) -> VolumeMount {
-    VolumeMount {
-        name: volume.to_owned(),
-        mount_path: folder.to_owned(),
-        read_only: Some(true),
-        ..VolumeMount::default()
     }
 }

@@ -1,7 +1,7 @@
 //! The server's container: it listens on loopback, holds no token and none of the data plane's volumes.
 
-use super::container::security;
-use super::pod::some;
+use super::non_empty::non_empty;
+use super::security::container_security;
 use crate::install::StopSeconds;
 use crate::names::SERVER_CONTAINER;
 use k8s_openapi::api::core::v1::{
@@ -20,10 +20,10 @@ pub(super) fn container(workload: &Workload, stop: StopSeconds) -> Container {
     Container {
         name: SERVER_CONTAINER.to_owned(),
         image: Some(workload.image.clone()),
-        command: some(workload.command.clone()),
-        args: some(workload.args.clone()),
+        command: non_empty(workload.command.clone()),
+        args: non_empty(workload.args.clone()),
         env: Some(environment(workload)),
-        env_from: some(workload.env_from.iter().map(env_from).collect()),
+        env_from: non_empty(workload.env_from.iter().map(env_from).collect()),
         // Servers are signalled before native sidecars, so that without a delay calls on their way would find nobody.
         lifecycle: Some(Lifecycle {
             pre_stop: Some(LifecycleHandler {
@@ -33,8 +33,8 @@ pub(super) fn container(workload: &Workload, stop: StopSeconds) -> Container {
             ..Lifecycle::default()
         }),
         resources: workload.resources.as_ref().map(resources),
-        security_context: Some(security(workload.run_as_user)),
-        volume_mounts: some(mounts(workload)),
+        security_context: Some(container_security(workload.run_as_user)),
+        volume_mounts: non_empty(mounts(workload)),
         ..Container::default()
     }
 }
@@ -98,8 +98,8 @@ fn env_from(source: &api::EnvFromSource) -> EnvFromSource {
 
 fn resources(resources: &api::Resources) -> ResourceRequirements {
     ResourceRequirements {
-        limits: some(resources.limits.clone()),
-        requests: some(resources.requests.clone()),
+        limits: non_empty(resources.limits.clone()),
+        requests: non_empty(resources.requests.clone()),
         claims: None,
     }
 }
@@ -110,12 +110,12 @@ fn volume(volume: &api::Volume) -> Volume {
         name,
         config_map: config_map.map(|source| ConfigMapVolumeSource {
             name: source.name,
-            items: some(source.items.into_iter().map(item).collect()),
+            items: non_empty(source.items.into_iter().map(item).collect()),
             ..ConfigMapVolumeSource::default()
         }),
         secret: secret.map(|source| SecretVolumeSource {
             secret_name: Some(source.secret_name),
-            items: some(source.items.into_iter().map(item).collect()),
+            items: non_empty(source.items.into_iter().map(item).collect()),
             default_mode: Some(0o440),
             ..SecretVolumeSource::default()
         }),

@@ -1,7 +1,9 @@
 //! Who may call.
 
-use super::{EndpointPlan, Identity, provider_key};
+use super::EndpointPlan;
 use crate::finding::Findings;
+use crate::identity::Identity;
+use crate::provider_key::referenced_key;
 use tollward_api::condition::ConditionReason;
 use tollward_api::mcpserver::{AuthMode, AuthSpec};
 use tollward_policy::config::AuthConfig;
@@ -66,7 +68,7 @@ fn judge_oauth(
         Some(audience) => audience.value.clone(),
     };
     let providers =
-        spec.identity_providers.iter().map(|reference| provider_key(reference, identity.namespace())).collect();
+        spec.identity_providers.iter().map(|reference| referenced_key(reference, identity.namespace())).collect();
     Some(AuthConfig::OAuth {
         providers,
         audiences: vec![audience],

@@ -1,12 +1,10 @@
 //! The public URL, the hosts and origins that are served, and where the certificate comes from.
 
-use super::Identity;
 use crate::finding::Findings;
+use crate::identity::Identity;
 use crate::inputs::Inputs;
-use crate::install::InstallSettings;
 use crate::names::service_hosts;
-use kube::ResourceExt as _;
-use tollward_api::MCPServer;
+use crate::public_url::public_url;
 use tollward_api::condition::ConditionReason;
 use tollward_api::mcpserver::{EndpointSpec, TlsMode};
 use tollward_api::owned::is_owned;
@@ -47,32 +45,10 @@ impl EndpointPlan {
     }
 }
 
-/// The public URL of a server: as written, or that of the Service made for it.
-pub(crate) fn endpoint_url(server: &MCPServer, namespace: &str, install: &InstallSettings) -> String {
-    let endpoint = &server.spec.endpoint;
-    if let Some(url) = &endpoint.url {
-        return url.clone();
-    }
-    let source = &server.spec.source;
-    let path = source
-        .workload
-        .as_ref()
-        .map(|workload| workload.transport.path.as_str())
-        .or(source.service.as_ref().map(|service| service.path.as_str()))
-        .map_or("", |path| path.trim_end_matches('/'));
-    let path = if path.is_empty() { "/mcp" } else { path };
-    let scheme = match endpoint.tls.mode {
-        TlsMode::Issued | TlsMode::Secret => "https",
-        TlsMode::Off => "http",
-    };
-    let hosts = service_hosts(namespace, &server.name_any(), &install.cluster_domain);
-    format!("{scheme}://{}{path}", hosts.first().map_or("", String::as_str))
-}
-
 pub(super) fn judge(inputs: &Inputs, identity: &Identity, findings: &mut Findings) -> Option<EndpointPlan> {
     let reason = ConditionReason::InvalidEndpoint;
     let spec = &inputs.server.spec.endpoint;
-    let text = endpoint_url(&inputs.server, identity.namespace(), &inputs.install);
+    let text = public_url(&inputs.server, identity.namespace(), &inputs.install);
     let url = findings.keep(reason, "spec.endpoint.url", Endpoint::parse(&text));
     let tls = judge_tls(spec, findings);
     if tls != Some(TlsPlan::Off) && text.starts_with("http:") {

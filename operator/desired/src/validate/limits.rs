@@ -1,7 +1,8 @@
 //! How often: the policies that name the server, in the order of their names.
 
-use super::{Identity, operations};
+use super::operations;
 use crate::finding::{Findings, Subject};
+use crate::identity::Identity;
 use crate::inputs::Inputs;
 use kube::ResourceExt as _;
 use std::collections::BTreeMap;

@@ -1,8 +1,9 @@
 //! Whose tokens are accepted: references resolved, permissions checked, presets filled in.
 
-use super::Identity;
 use crate::finding::{Findings, Subject};
-use crate::inputs::{Inputs, key_of};
+use crate::identity::Identity;
+use crate::inputs::Inputs;
+use crate::provider_key::{key_of, referenced_key};
 use kube::ResourceExt as _;
 use kube::core::{Selector, SelectorExt as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,6 @@ use tollward_api::duration::{DurationError, GoDuration};
 use tollward_api::identityprovider::{
     AllowedNamespaces, CaConfigMap, ClaimSelection, ExternalProvider, NamespacesFrom, Preset, ProviderType,
 };
-use tollward_api::mcpserver::ProviderReference;
 use tollward_api::owned::is_owned;
 use tollward_policy::config::{Algorithm, ClaimNames, ProviderConfig, TokenType};
 use url::Url;
@@ -36,33 +36,35 @@ impl ProviderPlan {
     }
 }
 
-/// `namespace/name` of what a reference of a server in this namespace means.
-pub(crate) fn provider_key(reference: &ProviderReference, namespace: &str) -> String {
-    format!("{}/{}", reference.namespace.as_deref().unwrap_or(namespace), reference.name)
-}
-
 pub(super) fn judge(inputs: &Inputs, identity: &Identity, findings: &mut Findings) -> Vec<ProviderPlan> {
     let found: BTreeMap<_, _> = inputs.providers.iter().map(|provider| (key_of(provider), provider)).collect();
     let mut plans: Vec<ProviderPlan> = Vec::new();
     let mut seen = BTreeSet::new();
-    for reference in &inputs.server.spec.auth.identity_providers {
-        let key = provider_key(reference, identity.namespace());
+    for (position, reference) in inputs.server.spec.auth.identity_providers.iter().enumerate() {
+        let place = format!("spec.auth.identityProviders[{position}]");
+        let key = referenced_key(reference, identity.namespace());
         if !seen.insert(key.clone()) {
             findings.server(ConditionReason::Invalid, format!("spec.auth.identityProviders names `{key}` twice"));
             continue;
         }
         let Some(provider) = found.get(&key) else {
-            findings.reference(ConditionReason::TargetNotFound, format!("IdentityProvider `{key}` does not exist"));
+            let message = format!("{place}: IdentityProvider `{key}` does not exist");
+            findings.reference(ConditionReason::TargetNotFound, message);
             continue;
         };
         if !admits(&provider.spec.allowed_namespaces, provider, identity, &inputs.namespace_labels) {
-            findings.reference(
-                ConditionReason::NotReferenceable,
-                format!("IdentityProvider `{key}` does not allow servers of namespace `{}`", identity.namespace()),
-            );
+            let namespace = identity.namespace();
+            let message =
+                format!("{place}: IdentityProvider `{key}` does not allow servers of namespace `{namespace}`");
+            findings.reference(ConditionReason::NotReferenceable, message);
             continue;
         }
-        plans.extend(judge_one(&key, provider, inputs, findings));
+        let plan = judge_one(&key, provider, inputs, findings);
+        if plan.is_none() {
+            let message = format!("{place}: IdentityProvider `{key}` is not valid; see its status");
+            findings.reference(ConditionReason::InvalidProvider, message);
+        }
+        plans.extend(plan);
     }
     refuse_shared_issuers(&plans, findings);
     plans
@@ -139,8 +141,6 @@ fn judge_one(key: &str, provider: &IdentityProvider, inputs: &Inputs, findings: 
 fn refuse(key: &str, message: impl Into<String>, findings: &mut Findings) {
     let subject = Subject::Provider(key.to_owned());
     findings.push(subject, ConditionType::Accepted, ConditionReason::InvalidProvider, message);
-    findings
-        .reference(ConditionReason::InvalidProvider, format!("IdentityProvider `{key}` is not valid; see its status"));
 }
 
 /// False if an address or name can't be used.

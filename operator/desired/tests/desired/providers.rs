@@ -21,15 +21,17 @@ fn provider(path: &str, value: Value) -> Inputs {
 
 #[test]
 fn a_missing_provider_and_one_of_a_foreign_namespace_are_not_resolved() {
-    refused(&Inputs { providers: vec![], ..catalog() }, Reason::TargetNotFound, "`shop/catalog-idp` does not exist");
+    let missing = "spec.auth.identityProviders[0]: IdentityProvider `shop/catalog-idp` does not exist";
+    refused(&Inputs { providers: vec![], ..catalog() }, Reason::TargetNotFound, missing);
     let mut foreign = catalog();
     foreign.providers[0].metadata.namespace = Some("identity".into());
-    refused(&foreign, Reason::TargetNotFound, "`shop/catalog-idp` does not exist");
+    refused(&foreign, Reason::TargetNotFound, missing);
 }
 
 #[test]
 fn a_provider_decides_which_namespaces_may_refer_to_it() {
-    let none = "does not allow servers of namespace `shop`";
+    let none = "spec.auth.identityProviders[0]: IdentityProvider `identity/catalog-idp` does not allow servers of \
+                namespace `shop`";
     for allowed in [
         json!(null),
         json!({"from": "Same"}),
@@ -62,6 +64,10 @@ fn a_provider_that_can_not_be_enforced_is_a_finding_about_it() {
         refused(&inputs, Reason::InvalidProvider, expected);
         let findings = validate(&inputs).unwrap_err();
         assert!(findings.iter().any(|finding| finding.subject == Subject::Provider("shop/catalog-idp".into())));
+        let own: Vec<_> = findings.iter().filter(|finding| finding.subject == Subject::Server).collect();
+        assert_eq!(own.len(), 1, "{own:?}");
+        let place = "spec.auth.identityProviders[0]: IdentityProvider `shop/catalog-idp` is not valid";
+        assert!(own[0].message.starts_with(place), "{own:?}");
     }
 }
 

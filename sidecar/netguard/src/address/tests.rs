@@ -44,11 +44,7 @@ const V6_EDGES: &[(&str, &str, Class)] = &[
     ("2001:2::", "2001:2:0:ffff:ffff:ffff:ffff:ffff", Class::Benchmarking),
     ("2001:10::", "2001:3f:ffff:ffff:ffff:ffff:ffff:ffff", Class::Orchid),
     ("2001:1::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", Class::Reserved),
-    (
-        "2001:db8::",
-        "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
-        Class::Documentation,
-    ),
+    ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", Class::Documentation),
     ("2002::", "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Class::SixToFour),
     ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", Class::Documentation),
     ("5f00::", "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Class::Srv6),

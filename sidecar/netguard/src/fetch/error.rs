@@ -103,9 +103,7 @@ impl FetchError {
     }
 
     pub(super) fn request(error: &dyn std::error::Error) -> Self {
-        Self::Request {
-            cause: error.to_string(),
-        }
+        Self::Request { cause: error.to_string() }
     }
 
     pub(super) fn exchange(target: &str, error: &hyper::Error) -> Self {
@@ -113,10 +111,7 @@ impl FetchError {
         if error.is_parse_too_large() {
             Self::HeadTooLarge { target }
         } else {
-            Self::Exchange {
-                target,
-                cause: with_sources(error),
-            }
+            Self::Exchange { target, cause: with_sources(error) }
         }
     }
 }

@@ -53,10 +53,7 @@ pub(super) async fn run(
         .await
         .map_err(|error| FetchError::exchange(&target, &error))?;
     let answer = pin!(async {
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| FetchError::exchange(&target, &error))?;
+        let response = sender.send_request(request).await.map_err(|error| FetchError::exchange(&target, &error))?;
         read(&target, response, max_body).await
     });
     // The driver is polled here and not spawned, so that a dropped fetch leaves no connection behind. Its own outcome adds
@@ -79,9 +76,7 @@ async fn read(target: &str, response: Response<Incoming>, max_body: usize) -> Re
     }
     check_coding(target, &head.headers)?;
     if body.size_hint().exact().is_none() && !head.headers.contains_key(TRANSFER_ENCODING) {
-        return Err(FetchError::Unframed {
-            target: target.to_owned(),
-        });
+        return Err(FetchError::Unframed { target: target.to_owned() });
     }
     let body = read_body(target, body, max_body).await?;
     Ok(Fetched {
@@ -93,10 +88,7 @@ async fn read(target: &str, response: Response<Incoming>, max_body: usize) -> Re
 }
 
 async fn read_body(target: &str, mut body: Incoming, max_body: usize) -> Result<Bytes, FetchError> {
-    let too_large = || FetchError::TooLarge {
-        target: target.to_owned(),
-        limit: max_body,
-    };
+    let too_large = || FetchError::TooLarge { target: target.to_owned(), limit: max_body };
     // An announced length is refused before a byte of it is read, and never decides how much memory is taken.
     if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > max_body) {
         return Err(too_large());
@@ -118,18 +110,12 @@ async fn read_body(target: &str, mut body: Incoming, max_body: usize) -> Result<
 /// Refuses every content coding, and every transfer coding but `chunked`.
 fn check_coding(target: &str, headers: &HeaderMap) -> Result<(), FetchError> {
     let refused = |name: HeaderName, plain: &str| {
-        headers
-            .get_all(name)
-            .into_iter()
-            .find(|value| !value.as_bytes().eq_ignore_ascii_case(plain.as_bytes()))
+        headers.get_all(name).into_iter().find(|value| !value.as_bytes().eq_ignore_ascii_case(plain.as_bytes()))
     };
     let coding = refused(CONTENT_ENCODING, "identity").or_else(|| refused(TRANSFER_ENCODING, "chunked"));
     match coding {
         None => Ok(()),
-        Some(value) => Err(FetchError::Encoded {
-            target: target.to_owned(),
-            coding: quote(value.as_bytes()),
-        }),
+        Some(value) => Err(FetchError::Encoded { target: target.to_owned(), coding: quote(value.as_bytes()) }),
     }
 }
 
@@ -153,11 +139,7 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
 }
 
 fn cache_control(headers: &HeaderMap) -> Option<String> {
-    let values: Vec<&str> = headers
-        .get_all(CACHE_CONTROL)
-        .into_iter()
-        .map(HeaderValue::to_str)
-        .collect::<Result<_, _>>()
-        .ok()?;
+    let values: Vec<&str> =
+        headers.get_all(CACHE_CONTROL).into_iter().map(HeaderValue::to_str).collect::<Result<_, _>>().ok()?;
     (!values.is_empty()).then(|| values.join(", "))
 }

@@ -12,13 +12,7 @@ fn ip(text: &str) -> IpAddr {
 
 fn policy(allow: &[(&str, Scheme)], deny: &[&str]) -> DialPolicy {
     DialPolicy {
-        allow: allow
-            .iter()
-            .map(|(cidr, scheme)| Allowance {
-                cidr: cidr.parse().unwrap(),
-                scheme: *scheme,
-            })
-            .collect(),
+        allow: allow.iter().map(|(cidr, scheme)| Allowance { cidr: cidr.parse().unwrap(), scheme: *scheme }).collect(),
         deny: deny.iter().map(|cidr| cidr.parse().unwrap()).collect(),
     }
 }
@@ -27,18 +21,11 @@ fn policy(allow: &[(&str, Scheme)], deny: &[&str]) -> DialPolicy {
 fn the_strict_policy_dials_public_addresses_by_https_only() {
     let strict = DialPolicy::strict();
     assert_eq!(strict.judge(Scheme::Https, ip("8.8.8.8")), Ok(()));
-    assert_eq!(
-        strict.judge(Scheme::Http, ip("8.8.8.8")),
-        Err(Denied::PlainHttp { address: ip("8.8.8.8") })
-    );
+    assert_eq!(strict.judge(Scheme::Http, ip("8.8.8.8")), Err(Denied::PlainHttp { address: ip("8.8.8.8") }));
     assert_eq!(strict.judge_scheme(Scheme::Http), Err(Denied::PlainHttpOff));
     assert_eq!(
         strict.judge(Scheme::Https, ip("10.0.0.1")),
-        Err(Denied::SpecialPurpose {
-            address: ip("10.0.0.1"),
-            class: AddressClass::Private,
-            scheme: Scheme::Https
-        })
+        Err(Denied::SpecialPurpose { address: ip("10.0.0.1"), class: AddressClass::Private, scheme: Scheme::Https })
     );
 }
 
@@ -56,10 +43,7 @@ fn a_denied_network_is_denied_unless_an_allowance_names_it() {
     let network = "203.1.0.0/16";
     assert_eq!(
         policy(&[], &[network]).judge(Scheme::Https, ip("203.1.2.3")),
-        Err(Denied::DenyListed {
-            address: ip("203.1.2.3"),
-            network: network.parse().unwrap()
-        })
+        Err(Denied::DenyListed { address: ip("203.1.2.3"), network: network.parse().unwrap() })
     );
     let narrower = policy(&[("203.1.2.3/32", Scheme::Https)], &[network]);
     assert_eq!(narrower.judge(Scheme::Https, ip("203.1.2.3")), Ok(()));
@@ -69,12 +53,7 @@ fn a_denied_network_is_denied_unless_an_allowance_names_it() {
 #[test]
 fn no_allowance_opens_an_embedded_form_or_a_metadata_service() {
     let wide = policy(
-        &[
-            ("0.0.0.0/0", Scheme::Http),
-            ("0.0.0.0/0", Scheme::Https),
-            ("::/0", Scheme::Http),
-            ("::/0", Scheme::Https),
-        ],
+        &[("0.0.0.0/0", Scheme::Http), ("0.0.0.0/0", Scheme::Https), ("::/0", Scheme::Http), ("::/0", Scheme::Https)],
         &[],
     );
     assert_eq!(wide.judge(Scheme::Http, ip("127.0.0.1")), Ok(()));
@@ -92,10 +71,7 @@ fn no_allowance_opens_an_embedded_form_or_a_metadata_service() {
         "fe80::5efe:8.8.8.8",
     ] {
         for scheme in [Scheme::Http, Scheme::Https] {
-            assert!(
-                matches!(wide.judge(scheme, ip(address)), Err(Denied::Never { .. })),
-                "{address}"
-            );
+            assert!(matches!(wide.judge(scheme, ip(address)), Err(Denied::Never { .. })), "{address}");
         }
     }
 }
@@ -111,10 +87,7 @@ fn one_denied_address_denies_the_whole_answer() {
         for position in 0..=public.len() {
             let mut answer = public.to_vec();
             answer.insert(position, ip(bad));
-            assert!(
-                strict.judge_all(Scheme::Https, &answer, 443).is_err(),
-                "{bad} at {position}"
-            );
+            assert!(strict.judge_all(Scheme::Https, &answer, 443).is_err(), "{bad} at {position}");
         }
     }
 }

@@ -44,11 +44,7 @@ impl NameServer {
                 }
             }
         });
-        Self {
-            address,
-            asked,
-            _task: task,
-        }
+        Self { address, asked, _task: task }
     }
 
     fn resolver(&self) -> SystemResolver {
@@ -95,20 +91,7 @@ fn reply(query: &[u8], answer: &Answer) -> (String, Option<Vec<u8>>) {
             IpAddr::V4(address) => (1, address.octets().to_vec()),
             IpAddr::V6(address) => (28, address.octets().to_vec()),
         };
-        message.extend([
-            0xc0,
-            12,
-            0,
-            kind,
-            0,
-            1,
-            0,
-            0,
-            0,
-            0,
-            0,
-            u8::try_from(data.len()).unwrap(),
-        ]);
+        message.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 0, 0, u8::try_from(data.len()).unwrap()]);
         message.extend(data);
     }
     (labels.join("."), Some(message))

@@ -13,45 +13,16 @@ fn target(text: &str) -> Target {
 fn a_url_keeps_its_parts_in_the_standard_form() {
     for (text, url, host, port) in [
         ("https://idp.example", "https://idp.example/", "idp.example", 443),
-        (
-            "HTTPS://IdP.Example:443/a?b=c",
-            "https://idp.example/a?b=c",
-            "idp.example",
-            443,
-        ),
-        (
-            "https://idp.example.:8443/",
-            "https://idp.example:8443/",
-            "idp.example",
-            8443,
-        ),
+        ("HTTPS://IdP.Example:443/a?b=c", "https://idp.example/a?b=c", "idp.example", 443),
+        ("https://idp.example.:8443/", "https://idp.example:8443/", "idp.example", 8443),
         ("http://idp.example/", "http://idp.example/", "idp.example", 80),
-        (
-            "https://bücher.example/",
-            "https://xn--bcher-kva.example/",
-            "xn--bcher-kva.example",
-            443,
-        ),
-        (
-            "https://key_cloak.auth.svc/",
-            "https://key_cloak.auth.svc/",
-            "key_cloak.auth.svc",
-            443,
-        ),
-        (
-            "https://[2606:4700:0::1]/",
-            "https://[2606:4700::1]/",
-            "[2606:4700::1]",
-            443,
-        ),
+        ("https://bücher.example/", "https://xn--bcher-kva.example/", "xn--bcher-kva.example", 443),
+        ("https://key_cloak.auth.svc/", "https://key_cloak.auth.svc/", "key_cloak.auth.svc", 443),
+        ("https://[2606:4700:0::1]/", "https://[2606:4700::1]/", "[2606:4700::1]", 443),
         ("https://a/x@y", "https://a/x@y", "a", 443),
     ] {
         let target = target(text);
-        assert_eq!(
-            (target.as_str(), target.host(), target.port()),
-            (url, host, port),
-            "{text}"
-        );
+        assert_eq!((target.as_str(), target.host(), target.port()), (url, host, port), "{text}");
     }
     assert_eq!(target("http://idp.example/").scheme(), Scheme::Http);
     assert_eq!(target("https://idp.example:8443/").authority(), "idp.example:8443");

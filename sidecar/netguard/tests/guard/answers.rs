@@ -41,18 +41,9 @@ async fn a_form_is_posted_with_the_clients_encoded_name_and_secret() {
     assert!(fetcher.post_form(&target, &form, Some(&credentials)).await.is_ok());
     let request = server.requests().remove(0);
     // base64 of `a%3Ab:s+p%2F%C3%A4`, RFC 6749 §2.3.1.
-    assert!(
-        request.contains("\r\nauthorization: Basic YSUzQWI6cytwJTJGJUMzJUE0\r\n"),
-        "{request}"
-    );
-    assert!(
-        request.contains("\r\ncontent-type: application/x-www-form-urlencoded\r\n"),
-        "{request}"
-    );
-    assert!(
-        request.ends_with("\r\n\r\ntoken=x%26y%3Dz&token_type_hint=access_token"),
-        "{request}"
-    );
+    assert!(request.contains("\r\nauthorization: Basic YSUzQWI6cytwJTJGJUMzJUE0\r\n"), "{request}");
+    assert!(request.contains("\r\ncontent-type: application/x-www-form-urlencoded\r\n"), "{request}");
+    assert!(request.ends_with("\r\n\r\ntoken=x%26y%3Dz&token_type_hint=access_token"), "{request}");
     assert!(!format!("{credentials:?}").contains("s p"));
 }
 
@@ -66,12 +57,7 @@ async fn an_error_status_is_handed_on_with_its_body() {
 
 #[tokio::test]
 async fn no_redirect_is_followed() {
-    for location in [
-        "http://169.254.169.254/latest",
-        "//10.0.0.1/",
-        "file:///etc/passwd",
-        "/elsewhere",
-    ] {
+    for location in ["http://169.254.169.254/latest", "//10.0.0.1/", "file:///etc/passwd", "/elsewhere"] {
         for status in [301, 302, 303, 304, 307, 308] {
             let answer =
                 format!("HTTP/1.1 {status} Moved\r\nLocation: {location}?code=secret\r\nContent-Length: 0\r\n\r\n");
@@ -86,10 +72,8 @@ async fn no_redirect_is_followed() {
 
 #[tokio::test]
 async fn a_redirect_to_the_server_itself_causes_no_second_request() {
-    let server = Server::plain(Answer::text(
-        "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n",
-    ))
-    .await;
+    let server =
+        Server::plain(Answer::text("HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n")).await;
     assert!(get_plain(&server, LIMITS).await.is_err());
     assert_eq!(server.requests().len(), 1);
 }
@@ -97,10 +81,7 @@ async fn a_redirect_to_the_server_itself_causes_no_second_request() {
 #[tokio::test]
 async fn a_location_can_not_forge_log_lines_or_flood_them() {
     let long = format!("\u{1b}[31m{}", "é".repeat(5000));
-    let error = error_of(&format!(
-        "HTTP/1.1 302 Found\r\nLocation: /{long}\r\nContent-Length: 0\r\n\r\n"
-    ))
-    .await;
+    let error = error_of(&format!("HTTP/1.1 302 Found\r\nLocation: /{long}\r\nContent-Length: 0\r\n\r\n")).await;
     let text = error.to_string();
     assert!(text.is_ascii() || text.len() < 3000, "{text}");
     assert!(!text.contains('\u{1b}'), "{text}");
@@ -113,10 +94,7 @@ async fn a_body_up_to_the_limit_is_taken_and_no_byte_more() {
     let framed = |body: &str| {
         [
             format!("{JSON}Content-Length: {}\r\n\r\n{body}", body.len()),
-            format!(
-                "{JSON}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
-                body.len()
-            ),
+            format!("{JSON}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len()),
         ]
     };
     for answer in framed(&fits) {
@@ -141,16 +119,9 @@ async fn an_endless_chunked_body_ends_at_the_limit() {
 
 #[tokio::test]
 async fn a_slow_drip_and_a_silent_server_hit_the_total_deadline() {
-    let limits = FetchLimits {
-        total: Duration::from_millis(300),
-        ..LIMITS
-    };
+    let limits = FetchLimits { total: Duration::from_millis(300), ..LIMITS };
     let body = format!("{JSON}Content-Length: 1000\r\n\r\n");
-    for answer in [
-        Answer::Drip(body.into_bytes()),
-        Answer::Drip(b"HTTP/1.1 200 OK\r\nX: ".to_vec()),
-        Answer::Silence,
-    ] {
+    for answer in [Answer::Drip(body.into_bytes()), Answer::Drip(b"HTTP/1.1 200 OK\r\nX: ".to_vec()), Answer::Silence] {
         let server = Server::plain(answer).await;
         let started = Instant::now();
         let error = get_plain(&server, limits).await.unwrap_err();
@@ -168,20 +139,13 @@ async fn an_encoded_body_is_refused() {
         "Content-Encoding: x\u{7f}",
     ] {
         let error = error_of(&format!("{JSON}{coding}\r\nContent-Length: 2\r\n\r\n{{}}")).await;
-        assert!(
-            matches!(error, FetchError::Encoded { .. } | FetchError::Exchange { .. }),
-            "{coding}: {error}"
-        );
+        assert!(matches!(error, FetchError::Encoded { .. } | FetchError::Exchange { .. }), "{coding}: {error}");
     }
-    let error = error_of(&format!(
-        "{JSON}Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
-    ))
-    .await;
+    let error = error_of(&format!("{JSON}Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n")).await;
     assert!(matches!(error, FetchError::Encoded { .. }), "{error}");
-    let server = Server::plain(Answer::text(&format!(
-        "{JSON}Content-Encoding: Identity\r\nContent-Length: 2\r\n\r\n{{}}"
-    )))
-    .await;
+    let server =
+        Server::plain(Answer::text(&format!("{JSON}Content-Encoding: Identity\r\nContent-Length: 2\r\n\r\n{{}}")))
+            .await;
     assert!(get_plain(&server, LIMITS).await.is_ok());
 }
 
@@ -214,10 +178,8 @@ async fn too_many_or_too_large_headers_are_refused() {
 
 #[tokio::test]
 async fn a_content_type_given_twice_is_no_content_type() {
-    let server = Server::plain(Answer::text(&format!(
-        "{JSON}Content-Type: text/html\r\nContent-Length: 0\r\n\r\n"
-    )))
-    .await;
+    let server =
+        Server::plain(Answer::text(&format!("{JSON}Content-Type: text/html\r\nContent-Length: 0\r\n\r\n"))).await;
     assert_eq!(get_plain(&server, LIMITS).await.unwrap().content_type, None);
 }
 

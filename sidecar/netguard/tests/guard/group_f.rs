@@ -97,37 +97,21 @@ const RANGES: &[&str] = &[
 ];
 
 fn everything() -> DialPolicy {
-    let allow = [
-        ("0.0.0.0/0", Scheme::Http),
-        ("0.0.0.0/0", Scheme::Https),
-        ("::/0", Scheme::Http),
-        ("::/0", Scheme::Https),
-    ];
+    let allow =
+        [("0.0.0.0/0", Scheme::Http), ("0.0.0.0/0", Scheme::Https), ("::/0", Scheme::Http), ("::/0", Scheme::Https)];
     DialPolicy {
-        allow: allow
-            .into_iter()
-            .map(|(cidr, scheme)| Allowance {
-                cidr: cidr.parse().unwrap(),
-                scheme,
-            })
-            .collect(),
+        allow: allow.into_iter().map(|(cidr, scheme)| Allowance { cidr: cidr.parse().unwrap(), scheme }).collect(),
         deny: Vec::new(),
     }
 }
 
 fn host_of(address: &str) -> String {
-    if address.contains(':') {
-        format!("[{address}]")
-    } else {
-        address.to_owned()
-    }
+    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
 }
 
 async fn is_denied(policy: &DialPolicy, host: &str, answer: &[&str]) -> bool {
     let target = Target::parse(&format!("https://{host}/")).unwrap_or_else(|error| panic!("{host}: {error}"));
-    let fetched = fetcher(policy.clone(), Scripted::new(&[answer]), LIMITS)
-        .get(&target, "*/*")
-        .await;
+    let fetched = fetcher(policy.clone(), Scripted::new(&[answer]), LIMITS).get(&target, "*/*").await;
     fetched.is_err_and(|error| error.is_denied())
 }
 
@@ -141,14 +125,8 @@ async fn no_spelling_of_an_internal_address_is_dialled() {
 #[tokio::test]
 async fn no_special_purpose_address_is_dialled_as_a_literal_or_as_an_answer() {
     for address in RANGES.iter().chain(EMBEDDED) {
-        assert!(
-            is_denied(&DialPolicy::strict(), &host_of(address), &[]).await,
-            "{address}"
-        );
-        assert!(
-            is_denied(&DialPolicy::strict(), "idp.example", &[address]).await,
-            "answer {address}"
-        );
+        assert!(is_denied(&DialPolicy::strict(), &host_of(address), &[]).await, "{address}");
+        assert!(is_denied(&DialPolicy::strict(), "idp.example", &[address]).await, "answer {address}");
     }
 }
 
@@ -156,25 +134,14 @@ async fn no_special_purpose_address_is_dialled_as_a_literal_or_as_an_answer() {
 async fn no_embedded_form_is_dialled_under_any_allowance() {
     for address in EMBEDDED.iter().chain(&["169.254.169.254", "fd00:ec2::254"]) {
         assert!(is_denied(&everything(), &host_of(address), &[]).await, "{address}");
-        assert!(
-            is_denied(&everything(), "idp.example", &[address]).await,
-            "answer {address}"
-        );
+        assert!(is_denied(&everything(), "idp.example", &[address]).await, "answer {address}");
     }
 }
 
 #[tokio::test]
 async fn one_internal_address_among_public_ones_denies_the_name() {
-    for answer in [
-        ["8.8.8.8", "10.0.0.1"],
-        ["10.0.0.1", "8.8.8.8"],
-        ["8.8.8.8", "::1"],
-        ["2606:4700::1", "0.0.0.0"],
-    ] {
-        assert!(
-            is_denied(&DialPolicy::strict(), "idp.example", &answer).await,
-            "{answer:?}"
-        );
+    for answer in [["8.8.8.8", "10.0.0.1"], ["10.0.0.1", "8.8.8.8"], ["8.8.8.8", "::1"], ["2606:4700::1", "0.0.0.0"]] {
+        assert!(is_denied(&DialPolicy::strict(), "idp.example", &answer).await, "{answer:?}");
     }
 }
 
@@ -199,10 +166,7 @@ fn a_zone_is_refused_before_anything_is_dialled() {
 #[tokio::test]
 async fn a_name_without_addresses_is_no_connection() {
     let target = Target::parse("https://idp.example/").unwrap();
-    let error = fetcher(DialPolicy::strict(), Scripted::new(&[&[]]), LIMITS)
-        .get(&target, "*/*")
-        .await
-        .unwrap_err();
+    let error = fetcher(DialPolicy::strict(), Scripted::new(&[&[]]), LIMITS).get(&target, "*/*").await.unwrap_err();
     assert!(matches!(error, FetchError::Dial(DialError::Resolve(_))), "{error}");
 }
 
@@ -242,13 +206,7 @@ async fn plain_http_without_any_allowance_is_denied_before_the_name_is_looked_up
 async fn an_allowance_of_one_scheme_does_not_open_the_other() {
     let server = Server::plain(Answer::text("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")).await;
     let fetcher = fetcher(allowing("127.0.0.1/32", Scheme::Https), Scripted::new(&[]), LIMITS);
-    assert!(
-        fetcher
-            .get(&server.url(Scheme::Http), "*/*")
-            .await
-            .unwrap_err()
-            .is_denied()
-    );
+    assert!(fetcher.get(&server.url(Scheme::Http), "*/*").await.unwrap_err().is_denied());
     assert_eq!(server.requests().len(), 0);
 }
 

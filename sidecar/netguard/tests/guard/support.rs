@@ -26,10 +26,7 @@ pub(crate) struct Scripted {
 impl Scripted {
     pub(crate) fn new(answers: &[&[&str]]) -> Arc<Self> {
         let parse = |answer: &&[&str]| answer.iter().map(|address| address.parse().unwrap()).collect();
-        Arc::new(Self {
-            answers: Mutex::new(answers.iter().map(parse).collect()),
-            asked: Mutex::new(Vec::new()),
-        })
+        Arc::new(Self { answers: Mutex::new(answers.iter().map(parse).collect()), asked: Mutex::new(Vec::new()) })
     }
 
     pub(crate) fn asked(&self) -> Vec<String> {
@@ -41,11 +38,7 @@ impl Resolve for Scripted {
     fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveError>> {
         self.asked.lock().unwrap().push(name.to_owned());
         let mut answers = self.answers.lock().unwrap();
-        let answer = if answers.len() > 1 {
-            answers.pop_front()
-        } else {
-            answers.front().cloned()
-        };
+        let answer = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
         Box::pin(async move { Ok(answer.unwrap_or_default()) })
     }
 }
@@ -120,11 +113,7 @@ impl Server {
                 });
             }
         });
-        Self {
-            address,
-            requests,
-            _task: task,
-        }
+        Self { address, requests, _task: task }
     }
 
     pub(crate) fn requests(&self) -> Vec<String> {
@@ -169,10 +158,8 @@ async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok())
-                .unwrap_or(0);
+            let length =
+                head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok()).unwrap_or(0);
             if body.len() >= length {
                 return Some(text);
             }
@@ -204,10 +191,7 @@ impl Authority {
     /// A TLS server with a certificate for one name or address.
     pub(crate) fn acceptor(&self, name: &str) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()])
-            .unwrap()
-            .signed_by(&key, &self.0)
-            .unwrap();
+        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let configuration =
             ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -221,21 +205,12 @@ impl Authority {
 }
 
 /// Patient enough for a loaded machine, where nothing is expected to take long.
-pub(crate) const LIMITS: FetchLimits = FetchLimits {
-    total: Duration::from_secs(30),
-    connect: Duration::from_secs(10),
-    max_body: 1024,
-};
+pub(crate) const LIMITS: FetchLimits =
+    FetchLimits { total: Duration::from_secs(30), connect: Duration::from_secs(10), max_body: 1024 };
 
 /// A policy that opens `cidr` for one scheme.
 pub(crate) fn allowing(cidr: &str, scheme: Scheme) -> DialPolicy {
-    DialPolicy {
-        allow: vec![Allowance {
-            cidr: cidr.parse().unwrap(),
-            scheme,
-        }],
-        deny: Vec::new(),
-    }
+    DialPolicy { allow: vec![Allowance { cidr: cidr.parse().unwrap(), scheme }], deny: Vec::new() }
 }
 
 pub(crate) fn fetcher(policy: DialPolicy, resolver: Arc<dyn Resolve>, limits: FetchLimits) -> Fetcher {

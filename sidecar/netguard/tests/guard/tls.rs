@@ -12,11 +12,7 @@ use tollward_netguard::{
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
 
 async fn get(server: &Server, host: &str, roots: &TrustRoots) -> Result<Fetched, FetchError> {
-    let dialer = Dialer::new(
-        allowing("127.0.0.1/32", Scheme::Https),
-        Scripted::new(&[&["127.0.0.1"]]),
-        roots,
-    );
+    let dialer = Dialer::new(allowing("127.0.0.1/32", Scheme::Https), Scripted::new(&[&["127.0.0.1"]]), roots);
     let target = Target::parse(&format!("https://{host}:{}/", server.address.port())).unwrap();
     Fetcher::new(dialer, LIMITS).get(&target, "application/json").await
 }
@@ -34,23 +30,13 @@ async fn a_server_is_believed_only_with_a_trusted_certificate_for_its_name() {
     }
     assert_eq!(server.requests().len(), 4);
 
-    for (host, roots) in [
-        ("idp.example", &Authority::new().roots()),
-        ("other.example", &added),
-        ("127.0.0.1", &added),
-    ] {
+    for (host, roots) in [("idp.example", &Authority::new().roots()), ("other.example", &added), ("127.0.0.1", &added)]
+    {
         let error = get(&server, host, roots).await.unwrap_err();
-        assert!(
-            matches!(error, FetchError::Dial(DialError::Tls { .. })),
-            "{host}: {error}"
-        );
+        assert!(matches!(error, FetchError::Dial(DialError::Tls { .. })), "{host}: {error}");
         assert!(!error.is_denied());
     }
-    assert_eq!(
-        server.requests().len(),
-        4,
-        "no request went to a server without a proven name"
-    );
+    assert_eq!(server.requests().len(), 4, "no request went to a server without a proven name");
 }
 
 #[tokio::test]
@@ -65,10 +51,7 @@ fn a_bundle_without_certificates_is_refused() {
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let half = Authority::new().pem() + broken;
     for pem in ["", "no certificate", broken, &half] {
-        for roots in [
-            TrustRoots::only(pem.as_bytes()),
-            TrustRoots::system(Some(pem.as_bytes())),
-        ] {
+        for roots in [TrustRoots::only(pem.as_bytes()), TrustRoots::system(Some(pem.as_bytes()))] {
             assert!(matches!(roots, Err(TrustError::Bundle { .. })), "{pem}");
         }
     }
@@ -76,31 +59,16 @@ fn a_bundle_without_certificates_is_refused() {
 
 #[tokio::test]
 async fn a_lookup_that_never_ends_is_cut_at_the_connect_limit() {
-    let limits = FetchLimits {
-        connect: Duration::from_millis(50),
-        ..LIMITS
-    };
+    let limits = FetchLimits { connect: Duration::from_millis(50), ..LIMITS };
     let target = Target::parse("https://idp.example/").unwrap();
-    let error = fetcher(DialPolicy::strict(), std::sync::Arc::new(Mute), limits)
-        .get(&target, "*/*")
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            FetchError::Dial(DialError::Resolve(ResolveError::Timeout { .. }))
-        ),
-        "{error}"
-    );
+    let error = fetcher(DialPolicy::strict(), std::sync::Arc::new(Mute), limits).get(&target, "*/*").await.unwrap_err();
+    assert!(matches!(error, FetchError::Dial(DialError::Resolve(ResolveError::Timeout { .. }))), "{error}");
 }
 
 #[tokio::test]
 async fn a_handshake_that_never_ends_is_cut_at_the_connect_limit() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let limits = FetchLimits {
-        connect: Duration::from_millis(50),
-        ..LIMITS
-    };
+    let limits = FetchLimits { connect: Duration::from_millis(50), ..LIMITS };
     let target = Target::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
     let fetcher = fetcher(allowing("127.0.0.1/32", Scheme::Https), Scripted::new(&[]), limits);
     let error = fetcher.get(&target, "*/*").await.unwrap_err();
@@ -129,10 +97,7 @@ async fn an_outsider_can_not_tell_denied_from_closed_from_unverified() {
     let mut policy = allowing("127.0.0.0/8", Scheme::Https);
     policy.allow.extend(allowing("127.0.0.0/8", Scheme::Http).allow);
     // The server without TLS waits for the end of a request that is none, until the handshake is given up.
-    let limits = FetchLimits {
-        connect: Duration::from_secs(1),
-        ..LIMITS
-    };
+    let limits = FetchLimits { connect: Duration::from_secs(1), ..LIMITS };
     let fetcher = fetcher(policy, Scripted::new(&[&["127.0.0.1", "10.0.0.1"], &[]]), limits);
 
     let mut public = BTreeSet::new();

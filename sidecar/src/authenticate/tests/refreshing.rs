@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tollward_policy::config::{Algorithm, ProviderConfig};
 use tollward_policy::reason::Reason;
+use tollward_telemetry::{InMemory, Telemetry};
 
 const OAUTH: &str = "https://idp.example/.well-known/oauth-authorization-server/realms/a";
 const OPENID: &str = "https://idp.example/.well-known/openid-configuration/realms/a";
@@ -174,6 +175,33 @@ async fn keys_too_old_are_not_used_until_they_are_fetched_again() {
     assert!(world.provider().ready());
 }
 
+/// The warnings of the log, which is silent otherwise.
+fn warnings(memory: &InMemory) -> Vec<String> {
+    memory.logs().iter().map(|line| format!("{:?}", line.record.body())).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_refresh_promises_the_old_keys_only_while_there_are_usable_ones() {
+    let (telemetry, memory) = Telemetry::in_memory().unwrap();
+    let dispatch = telemetry.dispatch().unwrap();
+    let _guard = tracing::dispatcher::set_default(&dispatch);
+    let (kept, lost) = ("the last good ones stay in use", "tokens can't be verified until a refresh works");
+    let key = Key::new("k", "ES256");
+
+    let world = World::offline(config());
+    world.network.set(JWKS_URL, Answer::Unreachable);
+    until(|| warnings(&memory).len() == 1).await;
+    assert!(warnings(&memory)[0].contains(lost), "{:?}", warnings(&memory));
+    drop(world);
+
+    let world = World::with(config(), &[&key]).await;
+    world.network.set(JWKS_URL, Answer::Unreachable);
+    pass(INTERVAL).await;
+    assert!(warnings(&memory).last().unwrap().contains(kept), "{:?}", warnings(&memory));
+    pass(MAX_STALE).await;
+    assert!(warnings(&memory).last().unwrap().contains(lost), "{:?}", warnings(&memory));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cold_start_without_keys_is_unavailable_and_tries_again() {
     let key = Key::new("k", "ES256");
@@ -282,7 +310,7 @@ async fn waiting_requests_are_spared_discovery_and_a_failing_one_does_not_stop_r
 async fn a_slow_issuer_holds_up_nobody_whose_key_is_known_and_nobody_for_long() {
     let key = Key::new("k", "ES256");
     let world = World::with(config(), &[&key]).await;
-    world.network.set(JWKS_URL, Answer::Slow(Duration::from_mins(10)));
+    world.network.set(JWKS_URL, Answer::Silent);
     let tokens: Vec<_> = (0..100).map(unknown).collect();
     let good = key.token();
     let start = Instant::now();

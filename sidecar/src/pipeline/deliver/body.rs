@@ -58,19 +58,23 @@ impl Ending {
         }
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
+    /// Ends a stream even while the MCP server has more to say.
+    fn limit(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
         if let Some(expiry) = &mut self.expiry
             && expiry.as_mut().poll(context).is_ready()
         {
             return Poll::Ready(Ended::TokenExpired);
         }
-        if let Some(draining) = &mut self.draining
-            && draining.as_mut().poll(context).is_ready()
-        {
-            return Poll::Ready(Ended::Draining);
+        match &mut self.draining {
+            Some(draining) => draining.as_mut().poll(context).map(|()| Ended::Draining),
+            None => Poll::Pending,
         }
+    }
+
+    /// Counts only while the MCP server is silent: a client that reads slowly is no pause of its.
+    fn silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.silence {
-            Some(silence) => silence.as_mut().poll(context).map(|()| Ended::UpstreamBroke),
+            Some(silence) => silence.as_mut().poll(context),
             None => Poll::Pending,
         }
     }
@@ -97,7 +101,18 @@ impl Forwarded {
     pub(super) fn new(answered: Answered, trail: Trail, ending: Ending, filter: Option<EventFilter>) -> Self {
         let (parts, upstream) = answered.response.into_parts();
         let observer = Some(Observer::new(media(&parts.headers)));
-        Self { upstream, filter, observer, ending, trail: Some(trail), _permit: answered.charged.permit }
+        let mut body =
+            Self { upstream, filter, observer, ending, trail: Some(trail), _permit: answered.charged.permit };
+        body.finish_if_whole();
+        body
+    }
+
+    /// Nobody asks for more than the announced length, so that the last byte is the last chance to tell a whole answer
+    /// from one whose client left.
+    fn finish_if_whole(&mut self) {
+        if self.upstream.is_end_stream() {
+            self.finish(Ended::Complete);
+        }
     }
 
     fn finish(&mut self, ended: Ended) {
@@ -136,6 +151,10 @@ impl Body for Forwarded {
         if this.trail.is_none() {
             return Poll::Ready(None);
         }
+        if let Poll::Ready(ended) = this.ending.limit(context) {
+            this.finish(ended);
+            return Poll::Ready(None);
+        }
         loop {
             match Pin::new(&mut this.upstream).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -143,7 +162,10 @@ impl Body for Forwarded {
                     // Trailers have no place in MCP and would step around the list of headers.
                     let Ok(data) = frame.into_data() else { continue };
                     match this.carry(data) {
-                        Ok(Some(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                        Ok(Some(data)) => {
+                            this.finish_if_whole();
+                            return Poll::Ready(Some(Ok(Frame::data(data))));
+                        }
                         Ok(None) => {}
                         Err(broken) => return this.fail(broken),
                     }
@@ -154,12 +176,8 @@ impl Body for Forwarded {
                     return Poll::Ready(None);
                 }
                 Poll::Pending => {
-                    return match this.ending.poll(context) {
-                        Poll::Ready(Ended::UpstreamBroke) => this.fail(Broken::Idle),
-                        Poll::Ready(ended) => {
-                            this.finish(ended);
-                            Poll::Ready(None)
-                        }
+                    return match this.ending.silence(context) {
+                        Poll::Ready(()) => this.fail(Broken::Idle),
                         Poll::Pending => Poll::Pending,
                     };
                 }

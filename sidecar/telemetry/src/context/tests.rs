@@ -9,18 +9,9 @@ const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const SPAN: &str = "00f067aa0ba902b7";
 
 fn propagation(traced: bool, variables: &[(&str, &str)]) -> Propagation {
-    let lookup = |name: &str| {
-        variables
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    };
+    let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     let settings = Settings::from_lookup(lookup).unwrap();
-    if traced {
-        Propagation::traced(&settings)
-    } else {
-        Propagation::new(&settings)
-    }
+    if traced { Propagation::traced(&settings) } else { Propagation::new(&settings) }
 }
 
 fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
@@ -40,11 +31,7 @@ fn own() -> SpanContext {
 }
 
 fn sent(propagation: Propagation, inbound: &Inbound, own: &SpanContext) -> HeaderMap {
-    let mut upstream = headers(&[
-        ("traceparent", "forged"),
-        ("tracestate", "forged=1"),
-        ("baggage", "forged=1"),
-    ]);
+    let mut upstream = headers(&[("traceparent", "forged"), ("tracestate", "forged=1"), ("baggage", "forged=1")]);
     propagation.inject(inbound, own, &mut upstream);
     upstream
 }
@@ -104,17 +91,7 @@ fn two_traceparents_are_none() {
 fn a_tracestate_beyond_its_limits_is_dropped_without_its_parent() {
     let many = (0..33).map(|n| format!("k{n}=1")).collect::<Vec<_>>().join(",");
     let long = format!("a={}", "x".repeat(511));
-    for bad in [
-        many.as_str(),
-        long.as_str(),
-        "a",
-        "A=1",
-        "a=1,a=2",
-        "a=b=c",
-        "a=",
-        "=1",
-        "a=\tb",
-    ] {
+    for bad in [many.as_str(), long.as_str(), "a", "A=1", "a=1,a=2", "a=b=c", "a=", "=1", "a=\tb"] {
         let map = headers(&[("traceparent", PARENT), ("tracestate", bad)]);
         let span = propagation(true, &[]).extract(&map).span.unwrap();
         assert_eq!(span.trace_state(), &TraceState::default(), "{bad:?}");
@@ -129,30 +106,10 @@ fn the_lines_of_a_tracestate_count_as_one() {
     let half = format!("a={}", "x".repeat(253));
     let other = half.replacen('a', "b", 1);
     let fits = headers(&[("traceparent", PARENT), ("tracestate", &half), ("tracestate", &other)]);
-    assert!(
-        !propagation(true, &[])
-            .extract(&fits)
-            .span
-            .unwrap()
-            .trace_state()
-            .header()
-            .is_empty()
-    );
-    let third = headers(&[
-        ("traceparent", PARENT),
-        ("tracestate", &half),
-        ("tracestate", &other),
-        ("tracestate", "c=1"),
-    ]);
-    assert!(
-        propagation(true, &[])
-            .extract(&third)
-            .span
-            .unwrap()
-            .trace_state()
-            .header()
-            .is_empty()
-    );
+    assert!(!propagation(true, &[]).extract(&fits).span.unwrap().trace_state().header().is_empty());
+    let third =
+        headers(&[("traceparent", PARENT), ("tracestate", &half), ("tracestate", &other), ("tracestate", "c=1")]);
+    assert!(propagation(true, &[]).extract(&third).span.unwrap().trace_state().header().is_empty());
 }
 
 #[test]
@@ -160,42 +117,17 @@ fn valid_baggage_travels_on_byte_for_byte() {
     let line = "user=a%2Cb;meta=1;p%2Ctenant=x, token=YWJj==";
     let whole = "user=a%2Cb;meta=1, token=YWJj==";
     let inbound = propagation(true, &[]).extract(&headers(&[("baggage", whole)]));
-    assert_eq!(
-        text(&sent(propagation(true, &[]), &inbound, &own()), "baggage"),
-        Some(whole)
-    );
-    assert!(
-        propagation(true, &[])
-            .extract(&headers(&[("baggage", line)]))
-            .baggage
-            .is_some(),
-        "% is a token character"
-    );
+    assert_eq!(text(&sent(propagation(true, &[]), &inbound, &own()), "baggage"), Some(whole));
+    assert!(propagation(true, &[]).extract(&headers(&[("baggage", line)])).baggage.is_some(), "% is a token character");
 }
 
 #[test]
 fn baggage_beyond_its_limits_or_grammar_is_dropped() {
     let many = (0..65).map(|n| format!("k{n}=1")).collect::<Vec<_>>().join(",");
     let long = format!("a={}", "x".repeat(8191));
-    for bad in [
-        many.as_str(),
-        long.as_str(),
-        "a",
-        "a=1,",
-        "=1",
-        "a=b c",
-        "a=\"b\"",
-        "a=%zz",
-        "a=%2",
-        "a=\\",
-        "a b=1",
-    ] {
+    for bad in [many.as_str(), long.as_str(), "a", "a=1,", "=1", "a=b c", "a=\"b\"", "a=%zz", "a=%2", "a=\\", "a b=1"] {
         let inbound = propagation(true, &[]).extract(&headers(&[("baggage", bad)]));
-        assert_eq!(
-            text(&sent(propagation(true, &[]), &inbound, &own()), "baggage"),
-            None,
-            "{bad:?}"
-        );
+        assert_eq!(text(&sent(propagation(true, &[]), &inbound, &own()), "baggage"), None, "{bad:?}");
     }
 }
 
@@ -213,25 +145,15 @@ fn without_spans_of_our_own_the_callers_span_stays_the_parent_and_its_flag_is_no
     let map = headers(&[("traceparent", PARENT), ("tracestate", "a=1")]);
     let untrusted = propagation(false, &[]);
     let upstream = sent(untrusted, &untrusted.extract(&map), &own());
-    assert_eq!(
-        text(&upstream, "traceparent"),
-        Some(PARENT.replace("-01", "-00").as_str())
-    );
+    assert_eq!(text(&upstream, "traceparent"), Some(PARENT.replace("-01", "-00").as_str()));
     assert_eq!(text(&upstream, "tracestate"), Some("a=1"));
     let trusted = propagation(false, &[("TOLLWARD_TRUST_INBOUND_SAMPLING", "true")]);
-    assert_eq!(
-        text(&sent(trusted, &trusted.extract(&map), &own()), "traceparent"),
-        Some(PARENT)
-    );
+    assert_eq!(text(&sent(trusted, &trusted.extract(&map), &own()), "traceparent"), Some(PARENT));
 }
 
 #[test]
 fn what_was_not_checked_never_travels() {
-    let upstream = sent(
-        propagation(true, &[]),
-        &Inbound::default(),
-        &SpanContext::empty_context(),
-    );
+    let upstream = sent(propagation(true, &[]), &Inbound::default(), &SpanContext::empty_context());
     assert!(upstream.is_empty(), "{upstream:?}");
     let silent = propagation(true, &[("OTEL_PROPAGATORS", "none")]);
     let inbound = silent.extract(&headers(&[("traceparent", PARENT), ("baggage", "a=1")]));
@@ -242,11 +164,7 @@ fn what_was_not_checked_never_travels() {
 #[test]
 fn the_fields_of_meta_obey_the_same_limits() {
     let long = "x".repeat(9000);
-    let fields = Fields {
-        traceparent: Some(PARENT),
-        tracestate: Some(&long),
-        baggage: Some(&long),
-    };
+    let fields = Fields { traceparent: Some(PARENT), tracestate: Some(&long), baggage: Some(&long) };
     let inbound = propagation(true, &[]).extract_fields(fields);
     assert!(inbound.span_context().unwrap().trace_state().header().is_empty());
     assert!(inbound.baggage.is_none());

@@ -62,16 +62,8 @@ fn parse_traceparent(text: &str) -> Option<(TraceId, SpanId, TraceFlags)> {
         return None;
     }
     let sampled = u8::from_str_radix(flags, 16).ok()? & 1 == 1;
-    let flags = if sampled {
-        TraceFlags::SAMPLED
-    } else {
-        TraceFlags::default()
-    };
-    Some((
-        TraceId::from_hex(trace_id).ok()?,
-        SpanId::from_hex(span_id).ok()?,
-        flags,
-    ))
+    let flags = if sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
+    Some((TraceId::from_hex(trace_id).ok()?, SpanId::from_hex(span_id).ok()?, flags))
 }
 
 /// `text` itself, if it is exactly so many lower-case hexadecimal digits.
@@ -84,18 +76,12 @@ fn parse_tracestate(text: &str) -> Option<TraceState> {
     if text.len() > TRACESTATE_BYTES {
         return None;
     }
-    let members: Vec<&str> = text
-        .split(',')
-        .map(|member| member.trim_matches([' ', '\t']))
-        .filter(|member| !member.is_empty())
-        .collect();
+    let members: Vec<&str> =
+        text.split(',').map(|member| member.trim_matches([' ', '\t'])).filter(|member| !member.is_empty()).collect();
     if members.len() > TRACESTATE_MEMBERS {
         return None;
     }
-    let pairs = members
-        .iter()
-        .map(|member| member.split_once('='))
-        .collect::<Option<Vec<_>>>()?;
+    let pairs = members.iter().map(|member| member.split_once('=')).collect::<Option<Vec<_>>>()?;
     let keys: BTreeSet<&str> = pairs.iter().map(|(key, _)| *key).collect();
     let values_are_valid = pairs.iter().all(|(key, value)| {
         !key.is_empty() && !value.is_empty() && value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'=')
@@ -139,22 +125,16 @@ fn trim_start(text: &str) -> &str {
 
 /// `token` of RFC 9110 section 5.6.2.
 fn valid_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// `*baggage-octet`, with every `%` followed by two hexadecimal digits.
 fn valid_value(text: &str) -> bool {
-    let octets = text
-        .bytes()
-        .all(|byte| matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e));
+    let octets = text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e));
     let escapes = text.split('%').skip(1).all(|rest| {
         let mut digits = rest.bytes().take(2);
         let both = [digits.next(), digits.next()];
-        both.iter()
-            .all(|digit| digit.is_some_and(|digit| digit.is_ascii_hexdigit()))
+        both.iter().all(|digit| digit.is_some_and(|digit| digit.is_ascii_hexdigit()))
     });
     octets && escapes
 }

@@ -11,16 +11,10 @@ use crate::{AuditDelivery, SetupError, settings::OtlpTarget};
 pub(crate) struct Exporters {}
 
 fn refused(target: &OtlpTarget) -> SetupError {
-    SetupError::OtlpNotBuilt {
-        address: target.address(),
-    }
+    SetupError::OtlpNotBuilt { address: target.address() }
 }
 
-#[expect(
-    clippy::unused_self,
-    clippy::needless_pass_by_ref_mut,
-    reason = "the interface of `otlp.rs`"
-)]
+#[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "the interface of `otlp.rs`")]
 impl Exporters {
     pub(crate) fn spans(
         &mut self,

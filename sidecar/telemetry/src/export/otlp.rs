@@ -92,17 +92,8 @@ impl Exporters {
     }
 
     fn client(&mut self, target: &OtlpTarget) -> Result<Client, SetupError> {
-        let OtlpTarget {
-            protocol: _,
-            url: _,
-            timeout,
-            certificate,
-            headers: _,
-        } = target;
-        let known = self
-            .clients
-            .iter()
-            .find(|(limit, trusted, _)| limit == timeout && trusted == certificate);
+        let OtlpTarget { protocol: _, url: _, timeout, certificate, headers: _ } = target;
+        let known = self.clients.iter().find(|(limit, trusted, _)| limit == timeout && trusted == certificate);
         if let Some((_, _, client)) = known {
             return Ok(client.clone());
         }
@@ -124,9 +115,7 @@ impl Exporters {
 
 fn grpc<B: WithExportConfig + WithTonicConfig>(builder: B, target: &OtlpTarget) -> Result<B, SetupError> {
     if tokio::runtime::Handle::try_current().is_err() {
-        return Err(SetupError::NoRuntime {
-            address: target.address(),
-        });
+        return Err(SetupError::NoRuntime { address: target.address() });
     }
     let builder = builder.with_endpoint(target.url.as_str()).with_timeout(target.timeout);
     if target.url.scheme() != "https" {
@@ -146,10 +135,8 @@ fn pem(target: &OtlpTarget) -> Result<Option<Vec<u8>>, SetupError> {
     let Some(path) = &target.certificate else {
         return Ok(None);
     };
-    let unusable = |problem: &dyn std::fmt::Display| SetupError::Certificate {
-        path: path.clone(),
-        problem: problem.to_string(),
-    };
+    let unusable =
+        |problem: &dyn std::fmt::Display| SetupError::Certificate { path: path.clone(), problem: problem.to_string() };
     let pem = fs::read(path).map_err(|error| unusable(&error))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
@@ -165,8 +152,5 @@ fn pem(target: &OtlpTarget) -> Result<Option<Vec<u8>>, SetupError> {
 /// The error without the address that the exporter quotes: its query may hold a key.
 fn failed(target: &OtlpTarget, error: &dyn std::fmt::Display) -> SetupError {
     let problem = error.to_string().replace(target.url.as_str(), "the address");
-    SetupError::Exporter {
-        address: target.address(),
-        problem,
-    }
+    SetupError::Exporter { address: target.address(), problem }
 }

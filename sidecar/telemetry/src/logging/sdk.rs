@@ -22,10 +22,7 @@ pub(super) struct Quiet<C> {
 
 impl<C> Quiet<C> {
     pub(super) fn new(clock: C) -> Self {
-        Self {
-            clock,
-            printed: Mutex::new(HashMap::new()),
-        }
+        Self { clock, printed: Mutex::new(HashMap::new()) }
     }
 }
 

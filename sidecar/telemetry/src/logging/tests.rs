@@ -47,27 +47,14 @@ impl<'a> MakeWriter<'a> for Lines {
 
 /// What the log prints and exports while `act` runs.
 fn logged(variables: &[(&str, &str)], act: impl FnOnce()) -> (String, Vec<String>) {
-    let lookup = |name: &str| {
-        variables
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    };
+    let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
     let settings = Settings::from_lookup(lookup).unwrap();
     let (lines, memory) = (Lines::default(), InMemoryLogExporter::default());
-    let provider = SdkLoggerProvider::builder()
-        .with_simple_exporter(memory.clone())
-        .build();
+    let provider = SdkLoggerProvider::builder().with_simple_exporter(memory.clone()).build();
     let dispatch = dispatch(settings.log(), Some(&provider), BoxMakeWriter::new(lines.clone())).unwrap();
     with_default(&dispatch, act);
     let exported = memory.get_emitted_logs().unwrap();
-    (
-        lines.text(),
-        exported
-            .iter()
-            .map(|data| format!("{:?}", data.record.body()))
-            .collect(),
-    )
+    (lines.text(), exported.iter().map(|data| format!("{:?}", data.record.body())).collect())
 }
 
 #[test]
@@ -143,9 +130,7 @@ fn the_sdk_repeats_itself_once_in_five_minutes_only() {
         let seconds = Arc::clone(&seconds);
         move || start + Duration::from_secs(seconds.load(Ordering::SeqCst))
     };
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(lines.clone())
-        .with_filter(sdk::Quiet::new(clock));
+    let layer = tracing_subscriber::fmt::layer().with_writer(lines.clone()).with_filter(sdk::Quiet::new(clock));
     let dispatch = Dispatch::new(Registry::default().with(layer));
     let complain = || tracing::error!(target: "opentelemetry_sdk", "export failed");
     with_default(&dispatch, || {

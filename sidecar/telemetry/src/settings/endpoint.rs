@@ -64,13 +64,7 @@ impl OtlpTarget {
 
 impl fmt::Debug for OtlpTarget {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            protocol,
-            url: _,
-            timeout,
-            certificate,
-            headers,
-        } = self;
+        let Self { protocol, url: _, timeout, certificate, headers } = self;
         formatter
             .debug_struct("OtlpTarget")
             .field("protocol", protocol)
@@ -163,17 +157,12 @@ pub(super) fn target(
     let headers = headers(environment, variables)?;
     match (wanted, url) {
         (Wanted::No, _) | (Wanted::IfThereIsAnEndpoint, None) => Ok(None),
-        (Wanted::Yes, None) => Err(SettingsError::NoEndpoint {
-            variable: variables.exporter,
-            endpoint: variables.endpoint,
-        }),
-        (Wanted::Yes | Wanted::IfThereIsAnEndpoint, Some(url)) => Ok(Some(OtlpTarget {
-            protocol,
-            url,
-            timeout,
-            certificate,
-            headers,
-        })),
+        (Wanted::Yes, None) => {
+            Err(SettingsError::NoEndpoint { variable: variables.exporter, endpoint: variables.endpoint })
+        }
+        (Wanted::Yes | Wanted::IfThereIsAnEndpoint, Some(url)) => {
+            Ok(Some(OtlpTarget { protocol, url, timeout, certificate, headers }))
+        }
     }
 }
 
@@ -294,15 +283,9 @@ fn headers(environment: &Environment<'_>, variables: &Variables) -> Result<bool,
     let Some((variable, value)) = found else {
         return Ok(false);
     };
-    let well_formed = value
-        .split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-        .all(|entry| {
-            entry
-                .split_once('=')
-                .is_some_and(|(name, _)| http::HeaderName::from_bytes(name.trim().as_bytes()).is_ok())
-        });
+    let well_formed = value.split(',').map(str::trim).filter(|entry| !entry.is_empty()).all(|entry| {
+        entry.split_once('=').is_some_and(|(name, _)| http::HeaderName::from_bytes(name.trim().as_bytes()).is_ok())
+    });
     if !well_formed {
         return Err(SettingsError::Malformed {
             variable,

@@ -41,9 +41,7 @@ impl LogSettings {
         EnvFilter::builder()
             .with_regex(false)
             .parse(&self.filter)
-            .map_err(|error| SettingsError::LogFilter {
-                problem: error.to_string(),
-            })
+            .map_err(|error| SettingsError::LogFilter { problem: error.to_string() })
     }
 }
 
@@ -70,9 +68,7 @@ fn refuse_words_that_are_no_levels(filter: &str) -> Result<(), SettingsError> {
     for directive in filter.split(',').map(str::trim) {
         let bare = !directive.contains('=');
         if bare && !directive.is_empty() && !LEVELS.iter().any(|level| directive.eq_ignore_ascii_case(level)) {
-            return Err(SettingsError::LogFilter {
-                problem: "a word is not a level, and names no level".to_owned(),
-            });
+            return Err(SettingsError::LogFilter { problem: "a word is not a level, and names no level".to_owned() });
         }
     }
     Ok(())

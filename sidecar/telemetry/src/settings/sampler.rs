@@ -43,11 +43,7 @@ pub(super) fn settings(environment: &Environment<'_>) -> Result<SamplerSettings,
         Some("parentbased_traceidratio") => (RootSampler::Ratio(ratio), true),
         Some(other) => return Err(unknown(VARIABLE, other, ACCEPTED)),
     };
-    Ok(SamplerSettings {
-        root,
-        parent_based,
-        trust_inbound: environment.flag(TRUST)?,
-    })
+    Ok(SamplerSettings { root, parent_based, trust_inbound: environment.flag(TRUST)? })
 }
 
 fn ratio(environment: &Environment<'_>) -> Result<f64, SettingsError> {

@@ -5,12 +5,7 @@ use std::time::Duration;
 use super::*;
 
 fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-    Settings::from_lookup(|name| {
-        variables
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    })
+    Settings::from_lookup(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
 }
 
 fn good(variables: &[(&str, &str)]) -> Settings {
@@ -23,30 +18,16 @@ const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector
 fn an_empty_environment_exports_nothing_and_logs_json() {
     let settings = good(&[]);
     assert!(settings.traces().is_none() && settings.metrics().is_none() && settings.logs().is_none());
-    assert_eq!(
-        settings.propagators(),
-        Propagators {
-            trace_context: true,
-            baggage: true
-        }
-    );
+    assert_eq!(settings.propagators(), Propagators { trace_context: true, baggage: true });
     assert_eq!(settings.log().format(), LogFormat::Json);
     assert_eq!(settings.log().filter(), "info");
-    let sampler = SamplerSettings {
-        root: RootSampler::AlwaysOn,
-        parent_based: true,
-        trust_inbound: false,
-    };
+    let sampler = SamplerSettings { root: RootSampler::AlwaysOn, parent_based: true, trust_inbound: false };
     assert_eq!(settings.sampler(), &sampler);
 }
 
 #[test]
 fn an_empty_value_counts_as_unset() {
-    let settings = good(&[
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", " "),
-        ("OTEL_SDK_DISABLED", ""),
-        ("OTEL_PROPAGATORS", ""),
-    ]);
+    let settings = good(&[("OTEL_EXPORTER_OTLP_ENDPOINT", " "), ("OTEL_SDK_DISABLED", ""), ("OTEL_PROPAGATORS", "")]);
     assert!(settings.traces().is_none());
     assert!(settings.propagators().baggage);
 }
@@ -54,14 +35,8 @@ fn an_empty_value_counts_as_unset() {
 #[test]
 fn one_endpoint_switches_all_signals_on_each_with_its_path() {
     let settings = good(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/base/")]);
-    assert_eq!(
-        settings.traces().unwrap().address(),
-        "http://collector:4318/base/v1/traces"
-    );
-    assert_eq!(
-        settings.metrics().unwrap().address(),
-        "http://collector:4318/base/v1/metrics"
-    );
+    assert_eq!(settings.traces().unwrap().address(), "http://collector:4318/base/v1/traces");
+    assert_eq!(settings.metrics().unwrap().address(), "http://collector:4318/base/v1/metrics");
     assert_eq!(settings.logs().unwrap().address(), "http://collector:4318/base/v1/logs");
     assert_eq!(settings.traces().unwrap().protocol(), Protocol::HttpProtobuf);
     assert_eq!(settings.traces().unwrap().timeout(), Duration::from_secs(10));
@@ -102,11 +77,7 @@ fn a_signal_is_switched_off_by_its_exporter_variable() {
         ("OTEL_LOGS_EXPORTER", "otlp"),
     ]);
     assert!(settings.traces().is_none() && settings.metrics().is_none() && settings.logs().is_some());
-    assert!(
-        good(&[ENDPOINT, ("OTEL_METRICS_EXPORTER", "prometheus, otlp")])
-            .metrics()
-            .is_some()
-    );
+    assert!(good(&[ENDPOINT, ("OTEL_METRICS_EXPORTER", "prometheus, otlp")]).metrics().is_some());
 }
 
 #[test]
@@ -130,27 +101,9 @@ fn otlp_by_name_without_an_address_is_refused_and_names_both_variables() {
 #[test]
 fn propagators_are_chosen_by_name() {
     let chosen = |value| good(&[("OTEL_PROPAGATORS", value)]).propagators();
-    assert_eq!(
-        chosen("none"),
-        Propagators {
-            trace_context: false,
-            baggage: false
-        }
-    );
-    assert_eq!(
-        chosen("tracecontext"),
-        Propagators {
-            trace_context: true,
-            baggage: false
-        }
-    );
-    assert_eq!(
-        chosen("baggage, tracecontext"),
-        Propagators {
-            trace_context: true,
-            baggage: true
-        }
-    );
+    assert_eq!(chosen("none"), Propagators { trace_context: false, baggage: false });
+    assert_eq!(chosen("tracecontext"), Propagators { trace_context: true, baggage: false });
+    assert_eq!(chosen("baggage, tracecontext"), Propagators { trace_context: true, baggage: true });
 }
 
 #[test]
@@ -167,19 +120,12 @@ fn samplers_are_those_of_the_specification() {
     assert_eq!(chosen("parentbased_always_off", ""), (RootSampler::AlwaysOff, true));
     assert_eq!(chosen("parentbased_traceidratio", "0"), (RootSampler::Ratio(0.0), true));
     assert_eq!(chosen("parentbased_traceidratio", ""), (RootSampler::Ratio(1.0), true));
-    assert!(
-        good(&[("TOLLWARD_TRUST_INBOUND_SAMPLING", "true")])
-            .sampler()
-            .trust_inbound
-    );
+    assert!(good(&[("TOLLWARD_TRUST_INBOUND_SAMPLING", "true")]).sampler().trust_inbound);
 }
 
 #[test]
 fn the_log_is_shaped_by_two_variables() {
-    let settings = good(&[
-        ("TOLLWARD_LOG_FORMAT", "text"),
-        ("TOLLWARD_LOG", "warn,tollward_sidecar=debug"),
-    ]);
+    let settings = good(&[("TOLLWARD_LOG_FORMAT", "text"), ("TOLLWARD_LOG", "warn,tollward_sidecar=debug")]);
     assert_eq!(settings.log().format(), LogFormat::Text);
     assert_eq!(settings.log().filter(), "warn,tollward_sidecar=debug");
 }
@@ -198,32 +144,16 @@ fn every_bad_value_is_refused_by_an_error_that_names_the_variable_and_what_it_ac
         ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "tcp", "grpc, http/protobuf"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "http://host:port"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector", "http://host:port"),
-        (
-            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-            "ftp://collector",
-            "http://host:port",
-        ),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ftp://collector", "http://host:port"),
         ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://", "http://host:port"),
-        (
-            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
-            "http://collector#x",
-            "http://host:port",
-        ),
+        ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://collector#x", "http://host:port"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s", "milliseconds"),
         ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0", "milliseconds"),
         ("OTEL_EXPORTER_OTLP_LOGS_TIMEOUT", "600001", "milliseconds"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "authorization", "name=value"),
         ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a b=c", "name=value"),
-        (
-            "OTEL_EXPORTER_OTLP_CLIENT_KEY",
-            "/key.pem",
-            "OTEL_EXPORTER_OTLP_HEADERS",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE",
-            "/c.pem",
-            "OTEL_EXPORTER_OTLP_HEADERS",
-        ),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/key.pem", "OTEL_EXPORTER_OTLP_HEADERS"),
+        ("OTEL_EXPORTER_OTLP_LOGS_CLIENT_CERTIFICATE", "/c.pem", "OTEL_EXPORTER_OTLP_HEADERS"),
         ("OTEL_PROPAGATORS", "b3", "tracecontext, baggage"),
         ("OTEL_PROPAGATORS", "none,baggage", "none alone"),
         ("OTEL_TRACES_SAMPLER", "jaeger_remote", "parentbased_traceidratio"),
@@ -258,24 +188,15 @@ fn a_value_without_bound_is_refused() {
 fn neither_debug_nor_an_error_shows_a_secret() {
     const CANARY: &str = "canary-7f3a";
     let settings = good(&[
-        (
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-            &format!("https://collector/?key={CANARY}"),
-        ),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("https://collector/?key={CANARY}")),
         ("OTEL_EXPORTER_OTLP_HEADERS", &format!("authorization=Bearer {CANARY}")),
         ("OTEL_RESOURCE_ATTRIBUTES", &format!("note={CANARY}")),
     ]);
     let shown = format!("{settings:?}");
     assert!(!shown.contains(CANARY), "{shown}");
-    assert!(
-        shown.contains("headers: true") && shown.contains("https://collector/v1/traces"),
-        "{shown}"
-    );
+    assert!(shown.contains("headers: true") && shown.contains("https://collector/v1/traces"), "{shown}");
     for (variable, value) in [
-        (
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-            format!("https://user:{CANARY}@collector"),
-        ),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("https://user:{CANARY}@collector")),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", CANARY.to_owned()),
         ("OTEL_EXPORTER_OTLP_HEADERS", CANARY.to_owned()),
         ("OTEL_RESOURCE_ATTRIBUTES", CANARY.to_owned()),
@@ -288,10 +209,7 @@ fn neither_debug_nor_an_error_shows_a_secret() {
 #[test]
 fn headers_in_clear_text_to_another_machine_are_noticed() {
     let clear = |endpoint| {
-        let settings = good(&[
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "a=b"),
-        ]);
+        let settings = good(&[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint), ("OTEL_EXPORTER_OTLP_HEADERS", "a=b")]);
         settings.traces().unwrap().sends_headers_in_clear()
     };
     assert!(clear("http://collector:4318"));

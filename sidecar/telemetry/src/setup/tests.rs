@@ -13,22 +13,12 @@ use crate::{
 };
 
 fn settings(variables: &[(&str, &str)]) -> Settings {
-    Settings::from_lookup(|name| {
-        variables
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    })
-    .unwrap()
+    Settings::from_lookup(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        .unwrap()
 }
 
 fn identity() -> ServiceIdentity {
-    ServiceIdentity {
-        name: "tollward-test".into(),
-        version: "0.0.1".into(),
-        namespace: None,
-        instance: None,
-    }
+    ServiceIdentity { name: "tollward-test".into(), version: "0.0.1".into(), namespace: None, instance: None }
 }
 
 /// The upper bounds of a histogram's buckets as the text shows them, `+Inf` excluded.
@@ -50,24 +40,15 @@ fn metrics_are_there_as_prometheus_text_under_the_names_of_the_conventions() {
     histogram(metric::MCP_SERVER_OPERATION_DURATION).record(0.3, &labels);
     histogram(metric::HTTP_SERVER_REQUEST_DURATION).record(0.3, &[]);
     histogram(metric::TOLLWARD_STREAM_DURATION).record(70.0, &[]);
-    meter
-        .u64_counter(metric::TOLLWARD_DECISIONS)
-        .build()
-        .add(2, &[KeyValue::new(attribute::TOLLWARD_REASON, "Ok")]);
+    meter.u64_counter(metric::TOLLWARD_DECISIONS).build().add(2, &[KeyValue::new(attribute::TOLLWARD_REASON, "Ok")]);
 
     let text = telemetry.prometheus_text();
     assert_eq!(buckets(&text, "mcp_server_operation_duration_seconds"), MCP_SECONDS);
     assert_eq!(buckets(&text, "http_server_request_duration_seconds"), HTTP_SECONDS);
     assert_eq!(buckets(&text, "tollward_stream_duration_seconds"), MCP_SECONDS);
-    assert!(
-        text.contains(r#"tollward_decisions_total{tollward_reason="Ok"} 2"#),
-        "{text}"
-    );
+    assert!(text.contains(r#"tollward_decisions_total{tollward_reason="Ok"} 2"#), "{text}");
     assert!(text.contains(r#"mcp_method_name="tools/call""#), "{text}");
-    assert!(
-        text.contains("target_info{") && text.contains(r#"service_name="tollward-test""#),
-        "{text}"
-    );
+    assert!(text.contains("target_info{") && text.contains(r#"service_name="tollward-test""#), "{text}");
 }
 
 #[test]
@@ -80,16 +61,11 @@ fn without_an_address_there_are_ids_but_no_records() {
 
 #[test]
 fn grpc_outside_of_a_runtime_is_refused_and_says_what_to_do() {
-    let settings = settings(&[
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
-    ]);
+    let settings =
+        settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]);
     let message = Telemetry::start(&identity(), &settings).unwrap_err().to_string();
     if cfg!(feature = "otlp") {
-        assert!(
-            message.contains("runtime") && message.contains("OTEL_EXPORTER_OTLP_PROTOCOL"),
-            "{message}"
-        );
+        assert!(message.contains("runtime") && message.contains("OTEL_EXPORTER_OTLP_PROTOCOL"), "{message}");
     } else {
         assert!(message.contains("this build can't export"), "{message}");
     }
@@ -121,10 +97,7 @@ async fn a_broken_or_empty_certificate_file_is_refused_over_both_protocols() {
                 ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
             ]);
             let refused = Telemetry::start(&identity(), &settings);
-            assert!(
-                matches!(refused, Err(SetupError::Certificate { .. })),
-                "{protocol} {content:?}"
-            );
+            assert!(matches!(refused, Err(SetupError::Certificate { .. })), "{protocol} {content:?}");
         }
     }
 }
@@ -148,16 +121,9 @@ async fn telemetry_in_memory_can_be_read_back() {
     assert_eq!(memory.logs().len(), 1);
     let records = memory.audit_records();
     assert_eq!(records.len(), 2);
-    assert!(
-        records
-            .iter()
-            .all(|data| data.record.event_name() == Some(event::AUDIT))
-    );
+    assert!(records.iter().all(|data| data.record.event_name() == Some(event::AUDIT)));
     assert!(records.iter().all(|data| data.instrumentation.name() == scope::AUDIT));
-    let decision = records[0]
-        .record
-        .attributes_iter()
-        .find(|(key, _)| key.as_str() == attribute::TOLLWARD_DECISION);
+    let decision = records[0].record.attributes_iter().find(|(key, _)| key.as_str() == attribute::TOLLWARD_DECISION);
     assert_eq!(decision.map(|(_, value)| value.clone()), Some(AnyValue::from("deny")));
     telemetry.shutdown(Duration::from_secs(5)).await.unwrap();
 }

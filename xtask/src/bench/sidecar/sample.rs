@@ -1,6 +1,7 @@
 //! One measurement: a warm-up, the load, and what the measured process and everybody else on the machine used meanwhile.
 
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -18,6 +19,9 @@ const CONNECTIONS: u32 = 32;
 const DISTURBANCE: f64 = 0.2;
 /// How often it is taken at most. The least disturbed counts.
 const ATTEMPTS: u32 = 3;
+
+/// How long a quiet moment is waited for before each.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A measurement.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +54,7 @@ pub(super) fn take(rig: &mut Rig, target: Target, scenario: &Scenario, seconds: 
 }
 
 fn attempt(rig: &mut Rig, target: Target, scenario: &Scenario, seconds: u32) -> Result<Sample> {
+    wait_for_quiet()?;
     load(rig, target, scenario, CONNECTIONS, 1)?;
     let begun = Instant::now();
     let before = [machine::busy()?, rig.sidecar.processor_time()?, rig.upstream.processor_time()?];
@@ -72,6 +77,21 @@ fn attempt(rig: &mut Rig, target: Target, scenario: &Scenario, seconds: u32) -> 
         processor_micros: own / measured.answered * 1e6,
         others: ((busy - sidecar - upstream - measured.processor_seconds) / wall).max(0.0),
     })
+}
+
+/// Waits until nobody needs the cores: our own processes are idle meanwhile. On a machine that never is quiet, the figure
+/// of what others used tells so.
+fn wait_for_quiet() -> Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let (before, at) = (machine::busy()?, Instant::now());
+        thread::sleep(Duration::from_millis(500));
+        let busy = machine::busy()?.saturating_sub(before);
+        if busy.as_secs_f64() / at.elapsed().as_secs_f64() <= DISTURBANCE {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn used(before: [Duration; 3], after: [Duration; 3]) -> [f64; 3] {

@@ -1,0 +1,58 @@
+//! The data plane's own volumes: its configuration, keys and certificates, which no other container may see.
+
+use crate::configuration::authority_folder;
+use crate::names::{CERTIFICATE_FOLDER, CONFIG_FOLDER, CONFIG_KEY, KEYS_FOLDER};
+use crate::validate::{TlsPlan, Validated};
+use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount};
+use tollward_api::owned::child_name;
+
+/// Owner and group may read.
+const SECRET_MODE: i32 = 0o440;
+
+/// The data plane's own volumes and where it has them. No other container mounts any of them.
+pub(super) fn mounts(server: &Validated) -> Vec<(Volume, VolumeMount)> {
+    let child = child_name(server.identity.name());
+    let mut mounts = vec![
+        config_map("tollward-config", &child, CONFIG_KEY, CONFIG_FOLDER),
+        secret("tollward-keys", &child, KEYS_FOLDER),
+    ];
+    match server.endpoint.tls() {
+        TlsPlan::Secret(name) => mounts.push(secret("tollward-certificate", name, CERTIFICATE_FOLDER)),
+        TlsPlan::Issued | TlsPlan::Off => {}
+    }
+    for (position, plan) in server.providers.iter().enumerate() {
+        if let Some(authority) = &plan.authority {
+            let folder = authority_folder(position);
+            let volume = format!("tollward-authority-{position}");
+            mounts.push(config_map(&volume, &authority.name, &authority.key, &folder.to_string_lossy()));
+        }
+    }
+    mounts
+}
+
+fn config_map(volume: &str, name: &str, key: &str, folder: &str) -> (Volume, VolumeMount) {
+    let source = ConfigMapVolumeSource {
+        name: name.to_owned(),
+        items: Some(vec![KeyToPath { key: key.to_owned(), path: key.to_owned(), mode: None, ..KeyToPath::default() }]),
+        ..ConfigMapVolumeSource::default()
+    };
+    (Volume { name: volume.to_owned(), config_map: Some(source), ..Volume::default() }, mount(volume, folder))
+}
+
+fn secret(volume: &str, name: &str, folder: &str) -> (Volume, VolumeMount) {
+    let source = SecretVolumeSource {
+        secret_name: Some(name.to_owned()),
+        default_mode: Some(SECRET_MODE),
+        ..SecretVolumeSource::default()
+    };
+    (Volume { name: volume.to_owned(), secret: Some(source), ..Volume::default() }, mount(volume, folder))
+}
+
+fn mount(volume: &str, folder: &str) -> VolumeMount {
+    VolumeMount {
+        name: volume.to_owned(),
+        mount_path: folder.to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    }
+}
