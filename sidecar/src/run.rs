@@ -123,9 +123,10 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let bounds = Bounds::new(&process.http, Duration::from_secs(u64::from(process.drain_seconds)));
     let small = Bounds { connections: 64, drain: Duration::from_secs(1), ..bounds.clone() };
     let public_tls = public_tls(&process, &mut certificates)?;
+    // Boxed for each request: a connection would otherwise carry the room for one as long as it is open.
     let handler = move |request, peer| {
         let pipeline = pipeline.clone();
-        async move { pipeline.serve(request, peer).await }
+        Box::pin(async move { pipeline.serve(request, peer).await })
     };
     let (public, observe) = (listeners.public.1, listeners.observe.1);
     tasks.spawn(serve(listeners.public.0, public_tls, bounds, ending.clone(), handler));

@@ -34,16 +34,18 @@ pub(crate) struct Args {
     #[arg(long)]
     release: bool,
     /// What the images' names start with
-    #[arg(long, value_name = "PREFIX", default_value = "ghcr.io/tollward")]
+    #[arg(long, value_name = "PREFIX", default_value = REGISTRY)]
     registry: String,
     /// What the images' names end with
-    #[arg(long, value_name = "TAG", default_value = env!("CARGO_PKG_VERSION"))]
+    #[arg(long, value_name = "TAG", default_value = TAG)]
     tag: String,
     /// Certificate authorities to trust, in PEM [default: Mozilla's, as the system's package has them]
     #[arg(long, value_name = "FILE")]
     certificates: Option<PathBuf>,
 }
 
+const REGISTRY: &str = "ghcr.io/tollward";
+const TAG: &str = env!("CARGO_PKG_VERSION");
 /// A build that takes longer hangs.
 const LIMIT: Duration = Duration::from_hours(3);
 
@@ -95,6 +97,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         say::line(file.display());
     }
     Ok(())
+}
+
+/// Makes all images as the chart and the tests name them; returns their folder.
+pub(crate) fn install() -> Result<PathBuf> {
+    let folder = workspace::scratch()?.join("images");
+    run(&Args {
+        names: Vec::new(),
+        out: Some(folder.clone()),
+        release: false,
+        registry: REGISTRY.to_owned(),
+        tag: TAG.to_owned(),
+        certificates: None,
+    })?;
+    Ok(folder)
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Recipe>> {

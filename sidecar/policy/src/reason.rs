@@ -75,7 +75,6 @@ reasons! {
     ProtocolVersionUnsupported = "protocol_version_unsupported", "The protocol revision is not served.", "Use a revision from data.supported.";
     MethodUnknown = "method_unknown", "The JSON-RPC method is unknown and therefore denied.", "Use a method of the specification.";
     SessionUnknown = "session_unknown", "The session does not exist, has ended, or is another caller's.", "Initialize again.";
-    SessionMissing = "session_missing", "The request needs a session and names none.", "Send Mcp-Session-Id from the answer to initialize.";
 
     // Whether it is permitted
     NoRuleMatched = "no_rule_matched", "No rule allows this call.", "Add a rule to the server's auth.rules.";
@@ -88,7 +87,6 @@ reasons! {
     // Our own state
     AuditUnavailable = "audit_unavailable", "The audit record can't be stored, so the call is not made.", "Check the audit sink.";
     ConfigurationStale = "configuration_stale", "A newer configuration exists that could not be read.", "Read the sidecar's log and the server's Programmed condition.";
-    Draining = "draining", "The server is shutting down.", "Retry; another replica answers.";
     InternalError = "internal_error", "Tollward failed.", "Report it with the request id.";
 
     // The server behind

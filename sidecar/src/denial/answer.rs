@@ -22,8 +22,7 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         | Reason::BatchRefused
         | Reason::MessageInvalid
         | Reason::HeaderMismatch
-        | Reason::ProtocolVersionUnsupported
-        | Reason::SessionMissing => StatusCode::BAD_REQUEST,
+        | Reason::ProtocolVersionUnsupported => StatusCode::BAD_REQUEST,
         Reason::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Reason::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Reason::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -55,8 +54,7 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         Reason::KeysUnavailable
         | Reason::ConcurrencyLimited
         | Reason::AuditUnavailable
-        | Reason::ConfigurationStale
-        | Reason::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        | Reason::ConfigurationStale => StatusCode::SERVICE_UNAVAILABLE,
         Reason::InternalError | Reason::ClientGone => StatusCode::INTERNAL_SERVER_ERROR,
         Reason::UpstreamUnreachable | Reason::UpstreamInvalid => StatusCode::BAD_GATEWAY,
         Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,

@@ -10,7 +10,7 @@ use anyhow::{Result, anyhow};
 
 use super::clients;
 use crate::packages::{self, Requirement};
-use crate::{binaries, say};
+use crate::{binaries, image, say};
 
 /// Something to install before a suite runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,10 @@ pub(super) enum Need {
     ControlPlane,
     /// Everything for a whole node.
     Node,
+    /// Helm, for the chart.
+    Helm,
+    /// The programs as container images.
+    Images,
     /// The MCP clients and servers that run on Node.js.
     NodeClients,
     /// The MCP clients that run on Python.
@@ -33,7 +37,7 @@ impl Need {
             Self::Network => packages::NETWORK,
             Self::PythonClients => packages::PYTHON,
             Self::Node => packages::NODE,
-            Self::ControlPlane | Self::NodeClients => &[],
+            Self::ControlPlane | Self::Helm | Self::Images | Self::NodeClients => &[],
         }
     }
 
@@ -42,6 +46,8 @@ impl Need {
             Self::Network => "the network tools",
             Self::ControlPlane => "the Kubernetes control plane",
             Self::Node => "the programs of a Kubernetes node",
+            Self::Helm => "Helm",
+            Self::Images => "the images",
             Self::NodeClients => "the npm packages",
             Self::PythonClients => "the Python packages",
         }
@@ -53,6 +59,8 @@ impl Need {
             Self::Network => Ok(None),
             Self::ControlPlane => Ok(Some(("TOLLWARD_CLUSTER_BIN", binaries::install(binaries::CONTROL_PLANE)?))),
             Self::Node => Ok(Some(("TOLLWARD_CLUSTER_BIN", binaries::install(binaries::NODE)?))),
+            Self::Helm => Ok(Some(("TOLLWARD_CLUSTER_BIN", binaries::install(&["helm"])?))),
+            Self::Images => Ok(Some(("TOLLWARD_IMAGES", image::install()?))),
             Self::NodeClients => Ok(Some(("TOLLWARD_CLIENTS", clients::node()?))),
             Self::PythonClients => Ok(Some(("TOLLWARD_PYTHON", clients::python()?))),
         }

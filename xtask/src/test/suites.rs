@@ -32,7 +32,6 @@ pub(super) enum Tests {
     /// Every crate's own tests and documentation tests.
     Crates,
     /// These files of `tests/tests`, here or inside a cluster that is made for them.
-    #[expect(dead_code, reason = "rows that name files come with the files")]
     Files { names: &'static [&'static str], in_cluster: bool },
     /// The files of `tests/tests` that no row names.
     OtherFiles,
@@ -57,15 +56,15 @@ pub(super) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "unit",
-        about: "every crate's own tests and documentation tests",
-        needs: &[],
+        about: "every crate's own tests, the operator's with a real API server",
+        needs: &[Need::ControlPlane],
         only_with_all: false,
         tests: Tests::Crates,
     },
     Suite {
         name: "integration",
         about: "the crates together, with a real API server and real MCP clients",
-        needs: &[Need::Network, Need::ControlPlane, Need::NodeClients, Need::PythonClients],
+        needs: &[Need::Network, Need::ControlPlane, Need::Helm, Need::NodeClients, Need::PythonClients],
         only_with_all: false,
         tests: Tests::OtherFiles,
     },
@@ -80,6 +79,13 @@ pub(super) const SUITES: &[Suite] = &[
             Check { name: "daemons that ended are started again", run: smoke::repair },
             Check { name: "nothing is left once the cluster is down", run: smoke::removal },
         ]),
+    },
+    Suite {
+        name: "e2e",
+        about: "Tollward installed by Helm on such a node, with servers behind it (needs root)",
+        needs: &[Need::Node, Need::Helm, Need::Images],
+        only_with_all: true,
+        tests: Tests::Files { names: &["cluster"], in_cluster: true },
     },
 ];
 

@@ -1,0 +1,55 @@
+//! Events where a condition changed, so that `kubectl describe` tells cause and next step.
+
+use crate::condition::transitions;
+use crate::status::Subject;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Client;
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use tollward_api::condition::ConditionType;
+
+/// Most bytes of an event's note.
+const MAX_NOTE: usize = 1000;
+
+/// Publishes events.
+pub struct Events(Recorder);
+
+impl Events {
+    /// As this instance of the operator.
+    pub fn new(client: Client, instance: Option<String>) -> Self {
+        let reporter = Reporter { controller: tollward_controller().to_owned(), instance };
+        Self(Recorder::new(client, reporter))
+    }
+
+    /// Tells what `Ready` changed to, or for kinds without it, what `Accepted` did. Failures are logged: an event is a
+    /// convenience, the status is the truth.
+    pub async fn tell(&self, subject: &Subject, before: &[Condition], after: &[Condition]) {
+        let changed = transitions(before, after);
+        let find = |kind: ConditionType| changed.iter().find(|condition| condition.type_ == kind.as_str());
+        let Some(condition) = find(ConditionType::Ready).or_else(|| find(ConditionType::Accepted)) else {
+            return;
+        };
+        let event = Event {
+            type_: if condition.status == "False" { EventType::Warning } else { EventType::Normal },
+            reason: condition.reason.clone(),
+            note: Some(bounded(&condition.message)),
+            action: "Reconcile".to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = self.0.publish(&event, &subject.reference).await {
+            tracing::debug!(%error, "an event could not be published");
+        }
+    }
+}
+
+/// The name under which the operator appears in status and events.
+pub const fn tollward_controller() -> &'static str {
+    "tollward.dev/operator"
+}
+
+fn bounded(message: &str) -> String {
+    let mut end = message.len().min(MAX_NOTE);
+    while !message.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    message.get(..end).unwrap_or_default().to_owned()
+}

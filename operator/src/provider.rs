@@ -1,0 +1,79 @@
+//! Reconciles one `IdentityProvider`.
+//!
+//! # Flow
+//! `judge` (whether it makes sense, pure) -> [`discovery`] (what its issuer says, fetched apart from reconciling and kept) ->
+//! what the sidecars that use it report -> [`conclude`] (conditions, pure) -> status.
+//!
+//! Sidecars fetch keys themselves and never ask the operator: this check is for people, who see a typing error in a minute
+//! instead of in the first refused call.
+
+mod conclude;
+mod discoveries;
+mod discovery;
+
+pub use discoveries::Discoveries;
+pub use discovery::{Discovered, DiscoverySource, GuardedDiscovery, Question};
+
+use crate::backoff;
+use crate::cache::Provider;
+use crate::condition::merge;
+use crate::context::Context;
+use crate::server::judge_provider;
+use crate::status::{self, Subject};
+use kube::{Resource as _, ResourceExt as _};
+use std::sync::Arc;
+use std::time::Duration;
+use tollward_api::IdentityProvider;
+use tollward_api::identityprovider::IdentityProviderStatus;
+
+/// Looks at one provider. `None` if there is nothing to come back for.
+pub async fn reconcile(provider: Arc<Provider>, context: Arc<Context>) -> (Option<Duration>, &'static str) {
+    let uid = provider.uid().unwrap_or_default();
+    if provider.meta().deletion_timestamp.is_some() {
+        context.discoveries.forget(&uid);
+        return (None, "deleted");
+    }
+    let (namespace, name) = (provider.namespace().unwrap_or_default(), provider.name_any());
+    let (verdicts, issuer, result) = match &provider.0 {
+        Err(invalid) => (conclude::unreadable(&invalid.error), None, "unreadable"),
+        Ok(readable) => {
+            let findings = judge_provider(readable, &context.install);
+            let external = readable.spec.external.as_ref();
+            let discovered = match external.filter(|_| findings.is_empty()) {
+                Some(external) => {
+                    let question = Question {
+                        namespace: namespace.clone(),
+                        issuer: external.issuer.clone(),
+                        jwks_url: external.jwks_url.clone(),
+                        authority: external.ca_config_map.clone(),
+                    };
+                    context.discoveries.look(&uid, &name, question, &context)
+                }
+                None => None,
+            };
+            let reports = context.book.about(&format!("{namespace}/{name}"));
+            let verdicts = conclude::verdicts(&findings, discovered.as_ref(), &reports);
+            let result = if findings.is_empty() { "done" } else { "refused" };
+            (verdicts, external.map(|external| external.issuer.clone()), result)
+        }
+    };
+    let before = provider.0.as_ref().ok().and_then(|provider| provider.status.clone()).unwrap_or_default();
+    let generation = provider.meta().generation;
+    let after = IdentityProviderStatus {
+        observed_generation: generation,
+        conditions: merge(&before.conditions, &verdicts, generation, context.clock.now()),
+        issuer,
+    };
+    let subject = Subject::of::<IdentityProvider>(&namespace, &name, Some(uid.clone()));
+    if after != before {
+        if !status::write::<IdentityProvider>(&subject, &after, &context).await {
+            return (Some(context.attempts.failed(&uid)), "failed");
+        }
+        context.events.tell(&subject, &before.conditions, &after.conditions).await;
+    }
+    context.attempts.forget(&uid);
+    let resync = backoff::resync(&uid, 0);
+    // Whoever waits for an answer is pushed once it is there.
+    let due = context.discoveries.due(&uid, context.clock.now()).filter(|due| !due.is_zero());
+    (Some(due.map_or(resync, |due| due.min(resync))), result)
+}

@@ -1,0 +1,105 @@
+//! The answers of issuers, kept: a reconcile takes what is there and never waits for an issuer.
+
+use super::discovery::{Discovered, DiscoverySource, Question};
+use crate::backoff;
+use crate::context::Context;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
+
+/// Most issuers that are asked at once.
+const AT_ONCE: usize = 4;
+/// How long a good answer is kept.
+const GOOD_FOR: SignedDuration = SignedDuration::from_mins(30);
+
+/// What was answered, and when to ask again.
+#[derive(Debug, Clone)]
+struct Kept {
+    question: Question,
+    answer: Option<Result<Discovered, String>>,
+    again: Timestamp,
+    failures: u32,
+    asking: bool,
+}
+
+/// The answers, by unique id of the provider.
+#[derive(Clone)]
+pub struct Discoveries {
+    source: Arc<dyn DiscoverySource>,
+    kept: Arc<Mutex<HashMap<String, Kept>>>,
+    at_once: Arc<Semaphore>,
+}
+
+impl Discoveries {
+    /// Answers of this source.
+    pub fn new(source: Arc<dyn DiscoverySource>) -> Self {
+        Self { source, kept: Arc::default(), at_once: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// The latest answer to this question, if there is one. Asks in the background if there is none or it is old, and has
+    /// the provider looked at again once there is an answer.
+    pub(super) fn look(
+        &self,
+        uid: &str,
+        name: &str,
+        question: Question,
+        context: &Arc<Context>,
+    ) -> Option<Result<Discovered, String>> {
+        let now = context.clock.now();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = kept.entry(uid.to_owned()).or_insert_with(|| Kept::new(&question, now));
+        if entry.question != question {
+            *entry = Kept::new(&question, now);
+        }
+        if !entry.asking && entry.again <= now {
+            entry.asking = true;
+            tokio::spawn(self.clone().ask(uid.to_owned(), name.to_owned(), question, context.clone()));
+        }
+        entry.answer.clone()
+    }
+
+    /// Forgets a provider that is gone.
+    pub(super) fn forget(&self, uid: &str) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    async fn ask(self, uid: String, name: String, question: Question, context: Arc<Context>) {
+        let answer = match self.at_once.acquire().await {
+            Ok(_turn) => self.source.discover(question.clone()).await,
+            Err(_) => return,
+        };
+        let now = context.clock.now();
+        {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            // A provider that was changed meanwhile asks its new question itself.
+            let Some(entry) = kept.get_mut(&uid).filter(|entry| entry.question == question) else {
+                return;
+            };
+            entry.asking = false;
+            entry.failures = if answer.is_ok() { 0 } else { entry.failures.saturating_add(1) };
+            let pause = match &answer {
+                Ok(_) => GOOD_FOR,
+                Err(_) => {
+                    SignedDuration::try_from(backoff::pause(&uid, entry.failures.saturating_add(3))).unwrap_or(GOOD_FOR)
+                }
+            };
+            entry.again = now.checked_add(pause).unwrap_or(now);
+            entry.answer = Some(answer);
+        }
+        context.queues.providers.push(&question.namespace, &name);
+    }
+
+    /// How long until a provider's issuer should be asked again.
+    pub(super) fn due(&self, uid: &str, now: Timestamp) -> Option<std::time::Duration> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let again = kept.get(uid).filter(|entry| !entry.asking)?.again;
+        std::time::Duration::try_from(again.duration_since(now)).ok()
+    }
+}
+
+impl Kept {
+    fn new(question: &Question, now: Timestamp) -> Self {
+        Self { question: question.clone(), answer: None, again: now, failures: 0, asking: false }
+    }
+}

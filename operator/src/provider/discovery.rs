@@ -1,0 +1,187 @@
+//! What an issuer says about itself (RFC 8414, OpenID Connect Discovery 1.0), fetched under the installer's dial policy.
+//!
+//! The addresses come from a tenant's resource: everything is dialled through netguard, and whoever wrote the resource is told
+//! only that a URL could not be fetched, never what answered there.
+
+use futures_util::future::BoxFuture;
+use http::StatusCode;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, Client};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tollward_api::identityprovider::CaConfigMap;
+use tollward_netguard::{
+    Allowance, DialPolicy, Dialer, FetchLimits, Fetched, Fetcher, Resolve, Scheme, Target, TrustRoots,
+};
+use tollward_policy::config::{DialConfig, Scheme as ConfigScheme};
+
+/// Bounds of one fetch.
+const LIMITS: FetchLimits =
+    FetchLimits { total: Duration::from_secs(10), connect: Duration::from_secs(3), max_body: 1024 * 1024 };
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Namespace of the provider.
+    pub namespace: String,
+    /// Its issuer.
+    pub issuer: String,
+    /// Where its keys are, if not where its metadata says.
+    pub jwks_url: Option<String>,
+    /// Its certificate authority.
+    pub authority: Option<CaConfigMap>,
+}
+
+/// What an issuer's metadata say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discovered {
+    /// How many keys it has.
+    pub keys: usize,
+    /// PKCE with S256, which MCP clients insist on.
+    pub pkce: bool,
+    /// Dynamic client registration (RFC 7591).
+    pub registration: bool,
+    /// Client ID metadata documents.
+    pub client_documents: bool,
+}
+
+/// Asks issuers. The error is for whoever wrote the resource.
+pub trait DiscoverySource: Send + Sync {
+    /// Asks one. Bounded in time and size by the implementation.
+    fn discover(&self, question: Question) -> BoxFuture<'_, Result<Discovered, String>>;
+}
+
+/// Asks through netguard.
+pub struct GuardedDiscovery {
+    client: Client,
+    policy: DialPolicy,
+    resolver: Arc<dyn Resolve>,
+}
+
+impl GuardedDiscovery {
+    /// Under the installer's dial policy.
+    pub fn new(client: Client, dial: &DialConfig, resolver: Arc<dyn Resolve>) -> Self {
+        let scheme = |scheme| match scheme {
+            ConfigScheme::Http => Scheme::Http,
+            ConfigScheme::Https => Scheme::Https,
+        };
+        let allow = dial.allow.iter().map(|entry| Allowance { cidr: entry.cidr, scheme: scheme(entry.scheme) });
+        let policy = DialPolicy { allow: allow.collect(), deny: dial.deny.clone() };
+        Self { client, policy, resolver }
+    }
+
+    async fn fetcher(&self, question: &Question) -> Result<Fetcher, String> {
+        let pem = match &question.authority {
+            None => None,
+            Some(authority) => Some(self.authority(&question.namespace, authority).await?),
+        };
+        let trust = TrustRoots::system(pem.as_deref().map(str::as_bytes)).map_err(|error| error.to_string())?;
+        Ok(Fetcher::new(Dialer::new(self.policy.clone(), self.resolver.clone(), &trust), LIMITS))
+    }
+
+    async fn authority(&self, namespace: &str, authority: &CaConfigMap) -> Result<String, String> {
+        let CaConfigMap { name, key } = authority;
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        let found = api.get_opt(name).await.map_err(|error| {
+            tracing::warn!(namespace, name, %error, "a certificate authority can't be read");
+            format!("spec.external.caConfigMap: ConfigMap `{name}` can't be read by the operator")
+        })?;
+        found.and_then(|map| map.data).and_then(|mut data| data.remove(key)).ok_or_else(|| {
+            format!(
+                "spec.external.caConfigMap: ConfigMap `{name}` with key `{key}` does not exist in namespace `{namespace}`; \
+                 put it there too, so that the operator can check the issuer"
+            )
+        })
+    }
+
+    async fn ask(&self, question: Question) -> Result<Discovered, String> {
+        let fetcher = self.fetcher(&question).await?;
+        let metadata = metadata(&fetcher, &question.issuer).await;
+        let (jwks_url, metadata) = match (&question.jwks_url, metadata) {
+            (Some(url), metadata) => (url.clone(), metadata.unwrap_or_default()),
+            (None, Ok(metadata)) => {
+                let url = metadata.get("jwks_uri").and_then(Value::as_str).map(str::to_owned);
+                let missing =
+                    || format!("the metadata of {} have no jwks_uri; set spec.external.jwksURL", question.issuer);
+                (url.ok_or_else(missing)?, metadata)
+            }
+            (None, Err(error)) => return Err(error),
+        };
+        let keys = document(&fetcher, &jwks_url).await?;
+        let keys = keys.get("keys").and_then(Value::as_array).map(Vec::len).unwrap_or_default();
+        if keys == 0 {
+            return Err(format!("{jwks_url} holds no keys"));
+        }
+        Ok(Discovered {
+            keys,
+            pkce: lists(&metadata, "code_challenge_methods_supported", "S256"),
+            registration: metadata.get("registration_endpoint").is_some_and(Value::is_string),
+            client_documents: metadata.get("client_id_metadata_document_supported") == Some(&Value::Bool(true)),
+        })
+    }
+}
+
+impl DiscoverySource for GuardedDiscovery {
+    fn discover(&self, question: Question) -> BoxFuture<'_, Result<Discovered, String>> {
+        Box::pin(self.ask(question))
+    }
+}
+
+fn lists(metadata: &Value, field: &str, wanted: &str) -> bool {
+    let items = metadata.get(field).and_then(Value::as_array);
+    items.is_some_and(|items| items.iter().any(|item| item.as_str() == Some(wanted)))
+}
+
+/// The first well-known address that answers with metadata of this very issuer.
+async fn metadata(fetcher: &Fetcher, issuer: &str) -> Result<Value, String> {
+    let mut failure = format!("{issuer} has no well-known address");
+    for (index, url) in addresses(issuer).into_iter().enumerate() {
+        match document(fetcher, &url).await {
+            Ok(document) if document.get("issuer").and_then(Value::as_str) == Some(issuer) => return Ok(document),
+            Ok(_) => {
+                failure = format!(
+                    "{url} is the metadata of another issuer: spec.external.issuer must equal its `issuer` character for \
+                     character, with or without a slash at the end"
+                );
+                break;
+            }
+            Err(error) if index == 0 => failure = error,
+            Err(_) => {}
+        }
+    }
+    Err(failure)
+}
+
+async fn document(fetcher: &Fetcher, url: &str) -> Result<Value, String> {
+    let target = Target::parse(url).map_err(|error| format!("{url}: {error}"))?;
+    let answer = fetcher.get(&target, "application/json").await.map_err(|error| {
+        tracing::info!(url, %error, "an issuer's document can't be fetched");
+        format!("{url}: {}", error.public_message())
+    })?;
+    let Fetched { status, content_type: _, cache_control: _, body } = answer;
+    if status != StatusCode::OK {
+        return Err(format!("{url} answered {}", status.as_u16()));
+    }
+    serde_json::from_slice(&body).map_err(|_| format!("{url} did not answer with JSON"))
+}
+
+/// RFC 8414 §3.1 and OpenID Connect Discovery §4, in the order of the MCP authorization specification.
+fn addresses(issuer: &str) -> Vec<String> {
+    const OAUTH: &str = "/.well-known/oauth-authorization-server";
+    const OPENID: &str = "/.well-known/openid-configuration";
+    let Some((scheme, rest)) = issuer.split_once("://") else {
+        return Vec::new();
+    };
+    let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+    let path = path.trim_end_matches('/');
+    let base = format!("{scheme}://{host}");
+    let mut addresses = vec![format!("{base}{OAUTH}{path}"), format!("{base}{OPENID}{path}")];
+    if !path.is_empty() {
+        addresses.push(format!("{base}{path}{OPENID}"));
+    }
+    addresses
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! The latest reports, so that a provider's status can tell what the servers that use it see. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use tollward_policy::report::{ProviderReport, Report};
+
+/// What one replica says about a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderState {
+    /// Whether tokens can be verified.
+    pub ready: bool,
+    /// Why keys could not be fetched, if so.
+    pub error: Option<String>,
+}
+
+/// What the pods of a server say about each provider.
+type Pods = BTreeMap<String, BTreeMap<String, ProviderState>>;
+
+/// The latest reports, by server and pod.
+#[derive(Debug, Default)]
+pub struct ReportBook(Mutex<HashMap<String, Pods>>);
+
+impl ReportBook {
+    /// Keeps a server's reports, by pod. Returns the providers about which something changed.
+    pub fn put<'a>(&self, server: &str, reports: impl Iterator<Item = (&'a str, &'a Report)>) -> BTreeSet<String> {
+        let new: BTreeMap<_, _> = reports.map(|(pod, report)| (pod.to_owned(), states(report))).collect();
+        let old = {
+            let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            book.insert(server.to_owned(), new.clone()).unwrap_or_default()
+        };
+        differences(&old, &new)
+    }
+
+    /// Forgets a server that is gone.
+    pub fn forget(&self, server: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(server);
+    }
+
+    /// What replicas say about a provider: pod and state.
+    pub fn about(&self, provider: &str) -> Vec<(String, ProviderState)> {
+        let book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found: Vec<_> = book
+            .values()
+            .flatten()
+            .filter_map(|(pod, states)| states.get(provider).map(|state| (pod.clone(), state.clone())))
+            .collect();
+        found.sort_by(|one, other| one.0.cmp(&other.0));
+        found
+    }
+}
+
+fn states(report: &Report) -> BTreeMap<String, ProviderState> {
+    let state = |provider: &ProviderReport| ProviderState { ready: provider.ready, error: provider.last_error.clone() };
+    report.providers.iter().map(|provider| (provider.name.clone(), state(provider))).collect()
+}
+
+fn differences(old: &Pods, new: &Pods) -> BTreeSet<String> {
+    let entries = |pods: &Pods| -> BTreeSet<(String, String, bool, Option<String>)> {
+        pods.iter()
+            .flat_map(|(pod, states)| {
+                states.iter().map(|(name, state)| (name.clone(), pod.clone(), state.ready, state.error.clone()))
+            })
+            .collect()
+    };
+    let (old, new) = (entries(old), entries(new));
+    old.symmetric_difference(&new).map(|(name, ..)| name.clone()).collect()
+}

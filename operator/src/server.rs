@@ -1,0 +1,88 @@
+//! Reconciles one `MCPServer`.
+//!
+//! # Flow
+//! [`resolve`] (what it depends on, from the caches) -> [`service`] and `tollward_desired::validate` (whether it makes
+//! sense, pure) -> [`want`] (what should exist, pure) -> [`apply`] (writes what differs) -> [`observe`] (asks the replicas) ->
+//! [`conclude`] (conditions, pure) -> [`status`] (writes it).
+//!
+//! # Guarantees
+//! - Status is written on every path, failures included, and only when it changed.
+//! - A specification that is not accepted leaves everything that runs as it is.
+//! - An object that is not the server's own is never overwritten or deleted.
+//! - While nothing changes, nothing is asked of the API server.
+
+mod apply;
+mod conclude;
+mod judge;
+mod keys;
+mod observe;
+mod resolve;
+mod retire;
+mod service;
+mod status;
+mod want;
+
+pub use apply::{ApplyError, Written};
+pub use conclude::{Outcome, Running};
+pub(crate) use judge::{judge, judge_provider};
+pub use retire::Retiring;
+
+use crate::backoff;
+use crate::cache::Server;
+use crate::context::Context;
+use kube::{Resource as _, ResourceExt as _};
+use std::sync::Arc;
+use std::time::Duration;
+use tollward_api::MCPServer;
+
+/// How long one look may take. What is left is done by the next one.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// Looks at one server. `None` if there is nothing to come back for.
+pub async fn reconcile(server: Arc<Server>, context: Arc<Context>) -> (Option<Duration>, &'static str) {
+    let uid = server.uid().unwrap_or_default();
+    if server.meta().deletion_timestamp.is_some() {
+        // Children go with their owner; there is nothing else to clean up.
+        context.attempts.forget(&uid);
+        context.book.forget(&uid);
+        return (None, "deleted");
+    }
+    let outcome = match tokio::time::timeout(DEADLINE, look(&server, &context)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Outcome::Unwritten(ApplyError::Unreachable {
+            what: format!("MCPServer {}", server.name_any()),
+            message: format!("no end after {} seconds", DEADLINE.as_secs()),
+        }),
+    };
+    let verdicts = conclude::verdicts(&outcome);
+    let written = status::write(&server, &outcome, &verdicts, &context).await;
+    if outcome.is_settled() && written {
+        let round = context.attempts.count(&uid);
+        context.attempts.forget(&uid);
+        (Some(backoff::resync(&uid, round)), outcome.result())
+    } else {
+        (Some(context.attempts.failed(&uid)), outcome.result())
+    }
+}
+
+/// The stages. Every way out is an outcome, so that the status can tell it.
+async fn look(server: &Server, context: &Context) -> Outcome {
+    let server: &MCPServer = match &server.0 {
+        Ok(server) => server,
+        Err(invalid) => return Outcome::Unreadable(invalid.error.clone()),
+    };
+    let validated = match judge(server, &context.caches, &context.install) {
+        Ok(validated) => validated,
+        Err(findings) => return Outcome::Refused(findings),
+    };
+    let wanted = match want::want(validated, context) {
+        Ok(wanted) => wanted,
+        Err(want::WantError::Findings(findings)) => return Outcome::Refused(findings),
+        Err(want::WantError::Keys(error)) => return Outcome::Unwritten(ApplyError::keys(&error)),
+    };
+    let written = match apply::apply(&wanted, context).await {
+        Ok(written) => written,
+        Err(error) => return Outcome::Unwritten(error),
+    };
+    Outcome::Written(observe::observe(&wanted, written, context).await)
+}

@@ -1,0 +1,130 @@
+//! Whether a server makes sense, with everything that it refers to. Reads caches, decides purely.
+
+use super::{resolve, service};
+use crate::cache::Caches;
+use crate::child::ChildKind;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::{Resource as _, ResourceExt as _};
+use tollward_api::condition::{ConditionReason, ConditionType};
+use tollward_api::mcpserver::SourceType;
+use tollward_api::{IdentityProvider, MCPServer};
+use tollward_desired::{Finding, Inputs, InstallSettings, Subject, Validated, validate};
+use tollward_policy::digest;
+
+/// A server that makes sense, and the configuration that it has now.
+pub(crate) struct Judged {
+    /// The server, to be compiled with the generation of the configuration in force.
+    pub(crate) validated: Validated,
+    /// The same with the generation after it.
+    pub(crate) next: Validated,
+    /// The digest of the configuration in force.
+    pub(crate) in_force: Option<String>,
+}
+
+/// Judges a server.
+pub(crate) fn judge(server: &MCPServer, caches: &Caches, install: &InstallSettings) -> Result<Judged, Vec<Finding>> {
+    let (generation, in_force) = in_force(server, caches);
+    let inputs = resolve::resolve(server, generation, caches, install);
+    let mut found = services(server, caches);
+    found.extend(unreadable_policies(server, caches));
+    let validated = match validate(&inputs) {
+        Ok(validated) if found.is_empty() => validated,
+        Ok(_) => return Err(found),
+        Err(mut findings) => {
+            findings.extend(found);
+            return Err(findings);
+        }
+    };
+    let later = Inputs { generation: generation.saturating_add(1), ..inputs };
+    Ok(Judged { validated, next: validate(&later)?, in_force })
+}
+
+/// What is wrong with a provider itself, whoever refers to it.
+pub(crate) fn judge_provider(provider: &IdentityProvider, install: &InstallSettings) -> Vec<Finding> {
+    let namespace = provider.namespace().unwrap_or_default();
+    let Some(server) = referring(provider, &namespace) else {
+        return Vec::new();
+    };
+    let inputs = Inputs {
+        server,
+        namespace_labels: std::collections::BTreeMap::new(),
+        providers: vec![provider.clone()],
+        policies: Vec::new(),
+        siblings: Vec::new(),
+        generation: 1,
+        install: install.clone(),
+    };
+    let about = |finding: &Finding| matches!(&finding.subject, Subject::Provider(_));
+    validate(&inputs).err().unwrap_or_default().into_iter().filter(about).collect()
+}
+
+/// The plainest server that refers to a provider: a provider is judged by what a server would make of it.
+fn referring(provider: &IdentityProvider, namespace: &str) -> Option<MCPServer> {
+    let spec = serde_json::json!({
+        "source": {"type": "Workload", "workload": {"image": "none", "transport": {"port": 8080}}},
+        "auth": {"mode": "OAuth", "identityProviders": [{"name": provider.name_any()}]},
+    });
+    let mut server = MCPServer::new("judge", serde_json::from_value(spec).ok()?);
+    server.meta_mut().namespace = Some(namespace.to_owned());
+    Some(server)
+}
+
+/// Generation and digest of the configuration that pods are given now.
+fn in_force(server: &MCPServer, caches: &Caches) -> (i64, Option<String>) {
+    #[derive(serde::Deserialize)]
+    struct Header {
+        generation: i64,
+    }
+    let namespace = server.namespace().unwrap_or_default();
+    let name = tollward_api::owned::child_name(&server.name_any());
+    let found = caches.child(ChildKind::ConfigMap, &namespace, &name);
+    let text = found.as_ref().and_then(|object| {
+        object
+            .data
+            .pointer("/data")
+            .and_then(|data| data.get(tollward_desired::names::CONFIG_KEY))
+            .and_then(|it| it.as_str())
+    });
+    match text {
+        Some(text) => {
+            let generation = serde_json::from_str(text).map_or(1, |Header { generation }| generation.max(1));
+            (generation, Some(digest::of(text.as_bytes())))
+        }
+        None => (1, None),
+    }
+}
+
+/// A policy that this operator can't read may limit this server: leaving it out would loosen what somebody relies on.
+fn unreadable_policies(server: &MCPServer, caches: &Caches) -> Vec<Finding> {
+    let home = server.metadata.namespace.as_deref();
+    let unreadable =
+        caches.policies.state_filter(|policy| policy.0.is_err() && policy.meta().namespace.as_deref() == home);
+    let finding = |policy: &std::sync::Arc<crate::cache::Policy>| Finding {
+        subject: Subject::Server,
+        condition: ConditionType::Accepted,
+        reason: ConditionReason::InvalidLimit,
+        message: format!(
+            "RateLimitPolicy `{}` can't be read by this operator and may limit this server; see its status",
+            policy.name_any()
+        ),
+    };
+    unreadable.iter().map(finding).collect()
+}
+
+fn services(server: &MCPServer, caches: &Caches) -> Vec<Finding> {
+    match (server.spec.source.kind, &server.spec.source.service) {
+        (SourceType::Workload, _) | (SourceType::Service, None) => Vec::new(),
+        (SourceType::Service, Some(source)) => {
+            let namespace = server.namespace().unwrap_or_default();
+            let found = caches.child(ChildKind::Service, &namespace, &source.name);
+            let slices = caches.slices.state_filter(|slice| belongs(slice, &namespace, &source.name));
+            let slices: Vec<_> = slices.iter().map(std::convert::AsRef::as_ref).collect();
+            service::judge(source, found.as_deref(), &slices)
+        }
+    }
+}
+
+fn belongs(slice: &EndpointSlice, namespace: &str, service: &str) -> bool {
+    slice.metadata.namespace.as_deref() == Some(namespace)
+        && slice.labels().get("kubernetes.io/service-name").map(String::as_str) == Some(service)
+}

@@ -1,0 +1,117 @@
+//! Ready means that every replica says so.
+
+use crate::world::{World, eventually, policy, server};
+use kube::api::{Patch, PatchParams};
+use serde_json::{Value, json};
+use tollward_policy::report::{ProviderReport, Report};
+
+const SERVER: &str = "tollward.dev/v1alpha1";
+
+/// Makes a pod as the controller manager and a kubelet would.
+async fn pod(world: &World<'_>, address: &str) {
+    let deployment =
+        eventually("pods are wanted", || async { world.get("apps/v1", "Deployment", "catalog-tollward").await }).await;
+    let template = &deployment["spec"]["template"]["metadata"];
+    let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "catalog-tollward-0", "labels": template["labels"]},
+        "spec": {"containers": [{"name": "server", "image": "x"}]}});
+    world.put(&object).await;
+    let status = json!({"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
+        "conditions": [{"type": "Ready", "status": "True"}]}});
+    let api = world.api("v1", "Pod");
+    api.patch_status("catalog-tollward-0", &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
+    rolled_out(world).await;
+}
+
+async fn rolled_out(world: &World<'_>) {
+    let deployment = world.get("apps/v1", "Deployment", "catalog-tollward").await.unwrap();
+    let status = json!({"status": {"observedGeneration": deployment["metadata"]["generation"], "replicas": 1,
+        "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}});
+    let api = world.api("apps/v1", "Deployment");
+    api.patch_status("catalog-tollward", &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
+}
+
+fn report(digest: &str, provider: Option<bool>) -> Report {
+    let providers = provider.map(|ready| ProviderReport {
+        name: "programmed/idp".into(),
+        ready,
+        keys: Vec::new(),
+        last_fetch: None,
+        last_error: (!ready).then(|| "the URL could not be fetched".into()),
+    });
+    Report {
+        reader: 1,
+        digest: digest.into(),
+        generation: 1,
+        rejected: None,
+        restart_required: false,
+        unready: Vec::new(),
+        routes: Vec::new(),
+        providers: providers.into_iter().collect(),
+    }
+}
+
+async fn digest(world: &World<'_>) -> String {
+    let object = world.get(SERVER, "MCPServer", "catalog").await.unwrap();
+    object["status"]["policyDigest"].as_str().unwrap().to_owned()
+}
+
+fn says(world: &World<'_>, address: &str, digest: &str) {
+    world.sidecars.0.lock().unwrap().insert(address.to_owned(), report(digest, None));
+}
+
+#[tokio::test]
+async fn a_server_is_ready_once_its_replicas_enforce_its_configuration() {
+    let world = World::shared("programmed").await;
+    let operator = world.operator().await;
+    world.put(&server("catalog")).await;
+    world.condition("MCPServer", "catalog", "Programmed", "False", "Pending").await;
+    pod(&world, "192.0.2.1").await;
+    let silent = world.condition("MCPServer", "catalog", "Programmed", "False", "DataPlaneUnreachable").await;
+    assert!(silent["message"].as_str().unwrap().contains("64432"), "{silent}");
+    says(&world, "192.0.2.1", &digest(&world).await);
+    world.condition("MCPServer", "catalog", "Ready", "True", "Ready").await;
+    let object = world.get(SERVER, "MCPServer", "catalog").await.unwrap();
+    let expected = json!([{"pod": "catalog-tollward-0", "policyDigest": digest(&world).await}]);
+    assert_eq!(object["status"]["replicas"], expected);
+    assert_eq!(object["status"]["endpoints"][0]["url"], "https://catalog-tollward.programmed.svc/mcp");
+
+    // A change is in force once the replica says so, and its kubelet is told to hurry.
+    let old = digest(&world).await;
+    world.put(&policy("limit", "catalog", 10)).await;
+    world.condition("MCPServer", "catalog", "Programmed", "False", "Pending").await;
+    let new = digest(&world).await;
+    assert_ne!(new, old);
+    eventually("the pod is told", || async {
+        let pod = world.get("v1", "Pod", "catalog-tollward-0").await?;
+        (pod["metadata"]["annotations"]["tollward.dev/config-digest"] == json!(new)).then_some(())
+    })
+    .await;
+    says(&world, "192.0.2.1", &new);
+    world.condition("MCPServer", "catalog", "Ready", "True", "Ready").await;
+    // Nothing is left to do.
+    let requests = operator.requests.take();
+    let told = requests.iter().filter(|request| request.contains("pods/")).count();
+    assert_eq!(told, 1, "once for each configuration: {requests:?}");
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn events_tell_what_changed() {
+    let world = World::shared("events").await;
+    let operator = world.operator().await;
+    let mut broken = server("catalog");
+    broken["spec"]["auth"] = json!({"mode": "OAuth", "identityProviders": [{"name": "missing"}]});
+    world.put(&broken).await;
+    let event = eventually("an event", || async {
+        let api = world.api("events.k8s.io/v1", "Event");
+        let list = api.list(&kube::api::ListParams::default()).await.unwrap();
+        list.items
+            .into_iter()
+            .map(|event| serde_json::to_value(event).unwrap())
+            .find(|event: &Value| event["reason"] == "TargetNotFound")
+    })
+    .await;
+    assert_eq!((&event["type"], &event["regarding"]["name"]), (&json!("Warning"), &json!("catalog")));
+    assert!(event["note"].as_str().unwrap().contains("events/missing"), "{event}");
+    operator.stop().await;
+}
