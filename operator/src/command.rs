@@ -1,9 +1,9 @@
 //! The command line.
 
 use crate::clock::SystemClock;
+use crate::discovery::GuardedDiscovery;
 use crate::install::Install;
 use crate::leadership::{Alone, ByLease, Leadership};
-use crate::provider::GuardedDiscovery;
 use crate::run::{self, Setup};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};

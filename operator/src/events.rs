@@ -1,7 +1,7 @@
 //! Events where a condition changed, so that `kubectl describe` tells cause and next step.
 
 use crate::condition::transitions;
-use crate::status::Subject;
+use crate::subject::Subject;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};

@@ -2,7 +2,7 @@
 //!
 //! # Flow
 //! [`cache`] watches -> [`trigger`] queues -> [`controllers`] call [`server`], [`policy`] and [`provider`], each of which reads
-//! caches, decides purely (`tollward-desired`), writes what differs and concludes with a status.
+//! caches, decides purely (`judge`, `tollward-desired`), writes what differs and concludes with a status.
 //!
 //! # Guarantees
 //! - Secrets are made and deleted, never read, but for the operator's own root keys ([`authority`]).
@@ -20,15 +20,19 @@ pub mod command;
 pub mod condition;
 pub mod context;
 pub mod controllers;
+pub mod discovery;
 pub mod events;
 pub mod install;
+mod judge;
 pub mod leadership;
 pub mod metrics;
 pub mod observe;
 pub mod policy;
 pub mod provider;
 pub mod report;
+pub mod retiring;
 pub mod run;
 pub mod server;
 pub mod status;
+pub mod subject;
 pub mod trigger;

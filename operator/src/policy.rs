@@ -1,7 +1,7 @@
 //! Reconciles one `RateLimitPolicy`: what became of it at each of its targets.
 //!
 //! # Flow
-//! targets -> their servers, out of the caches -> `judge` each (pure) -> what it says about this policy -> status.
+//! targets -> their servers, out of the caches -> [`crate::judge`] each (pure) -> what it says about this policy -> status.
 //!
 //! The limits themselves are enforced by the reconcile of each server.
 
@@ -10,8 +10,9 @@ use crate::cache::{Caches, Policy};
 use crate::condition::{Verdict, merge};
 use crate::context::Context;
 use crate::events::tollward_controller;
-use crate::server::judge;
-use crate::status::{self, Subject};
+use crate::judge::judge_server;
+use crate::status;
+use crate::subject::Subject;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::ListParams;
 use kube::core::{ApiResource, DynamicObject};
@@ -77,7 +78,7 @@ fn verdict(
         return Verdict::no(kind, ConditionReason::Unsupported, message);
     };
     let about = |finding: &Finding| matches!(&finding.subject, Fault::Policy(name) if name == policy);
-    let findings = judge(server, caches, install).err().unwrap_or_default();
+    let findings = judge_server(server, caches, install).err().unwrap_or_default();
     match findings.into_iter().find(about) {
         Some(finding) => Verdict::no(kind, finding.reason, finding.message),
         None => Verdict::yes(kind, ConditionReason::Accepted, ConditionReason::Accepted.meaning()),

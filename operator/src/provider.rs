@@ -1,25 +1,22 @@
 //! Reconciles one `IdentityProvider`.
 //!
 //! # Flow
-//! `judge` (whether it makes sense, pure) -> [`discovery`] (what its issuer says, fetched apart from reconciling and kept) ->
+//! [`crate::judge`] (whether it makes sense, pure) -> [`crate::discovery`] (what its issuer says, fetched apart from reconciling and kept) ->
 //! what the sidecars that use it report -> [`conclude`] (conditions, pure) -> status.
 //!
 //! Sidecars fetch keys themselves and never ask the operator: this check is for people, who see a typing error in a minute
 //! instead of in the first refused call.
 
 mod conclude;
-mod discoveries;
-mod discovery;
-
-pub use discoveries::Discoveries;
-pub use discovery::{Discovered, DiscoverySource, GuardedDiscovery, Question};
 
 use crate::backoff;
 use crate::cache::Provider;
 use crate::condition::merge;
 use crate::context::Context;
-use crate::server::judge_provider;
-use crate::status::{self, Subject};
+use crate::discovery::Question;
+use crate::judge::judge_provider;
+use crate::status;
+use crate::subject::Subject;
 use kube::{Resource as _, ResourceExt as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +44,7 @@ pub async fn reconcile(provider: Arc<Provider>, context: Arc<Context>) -> (Optio
                         jwks_url: external.jwks_url.clone(),
                         authority: external.ca_config_map.clone(),
                     };
-                    context.discoveries.look(&uid, &name, question, &context)
+                    context.discoveries.look(&uid, &name, question)
                 }
                 None => None,
             };
@@ -74,6 +71,6 @@ pub async fn reconcile(provider: Arc<Provider>, context: Arc<Context>) -> (Optio
     context.attempts.forget(&uid);
     let resync = backoff::resync(&uid, 0);
     // Whoever waits for an answer is pushed once it is there.
-    let due = context.discoveries.due(&uid, context.clock.now()).filter(|due| !due.is_zero());
+    let due = context.discoveries.due(&uid).filter(|due| !due.is_zero());
     (Some(due.map_or(resync, |due| due.min(resync))), result)
 }

@@ -7,14 +7,14 @@ use crate::cache::{self, Caches, Queues};
 use crate::clock::SharedClock;
 use crate::context::{Context, FIELD_MANAGER};
 use crate::controllers;
+use crate::discovery::{Discoveries, DiscoverySource};
 use crate::events::Events;
 use crate::install::Install;
 use crate::leadership::{Leadership, LeadershipError};
 use crate::metrics::Metrics;
 use crate::observe::{Observed, routes};
-use crate::provider::{Discoveries, DiscoverySource};
 use crate::report::{MutualTls, ReportBook, ReportSource};
-use crate::server::Retiring;
+use crate::retiring::Retiring;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -124,13 +124,13 @@ pub async fn start(setup: Setup) -> Result<Running, RunError> {
         events: Events::new(setup.client.clone(), setup.instance),
         client: setup.client,
         caches: caches.clone(),
-        queues,
+        queues: queues.clone(),
         install: settings,
         authority,
         retiring: Retiring::default(),
         reports,
         book: ReportBook::default(),
-        discoveries: Discoveries::new(setup.discovery),
+        discoveries: Discoveries::new(setup.discovery, queues, setup.clock.clone()),
         clock: setup.clock,
         attempts: Attempts::default(),
         metrics: Metrics::new(&setup.telemetry),

@@ -1,9 +1,8 @@
 //! Reconciles one `MCPServer`.
 //!
 //! # Flow
-//! [`resolve`] (what it depends on, from the caches) -> [`service`] and `tollward_desired::validate` (whether it makes
-//! sense, pure) -> [`want`] (what should exist, pure) -> [`apply`] (writes what differs) -> [`observe`] (asks the replicas) ->
-//! [`conclude`] (conditions, pure) -> [`status`] (writes it).
+//! [`crate::judge`] (whether it makes sense, with what it depends on) -> [`want`] (what should exist, pure) -> [`apply`]
+//! (writes what differs) -> [`observe`] (asks the replicas) -> [`conclude`] (conditions, pure) -> [`status`] (writes it).
 //!
 //! # Guarantees
 //! - Status is written on every path, failures included, and only when it changed.
@@ -13,23 +12,18 @@
 
 mod apply;
 mod conclude;
-mod judge;
 mod keys;
 mod observe;
-mod resolve;
-mod retire;
-mod service;
 mod status;
 mod want;
 
 pub use apply::{ApplyError, Written};
 pub use conclude::{Outcome, Running};
-pub(crate) use judge::{judge, judge_provider};
-pub use retire::Retiring;
 
 use crate::backoff;
 use crate::cache::Server;
 use crate::context::Context;
+use crate::judge::judge_server;
 use kube::{Resource as _, ResourceExt as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,7 +65,7 @@ async fn look(server: &Server, context: &Context) -> Outcome {
         Ok(server) => server,
         Err(invalid) => return Outcome::Unreadable(invalid.error.clone()),
     };
-    let validated = match judge(server, &context.caches, &context.install) {
+    let validated = match judge_server(server, &context.caches, &context.install) {
         Ok(validated) => validated,
         Err(findings) => return Outcome::Refused(findings),
     };

@@ -1,36 +1,13 @@
 //! Writes a status: one server-side apply of the subresource, for the object that was seen.
 
 use crate::context::{Context, FIELD_MANAGER};
+use crate::subject::Subject;
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Resource};
 use serde::Serialize;
 use serde_json::json;
-
-/// Whose status.
-#[derive(Debug, Clone)]
-pub struct Subject {
-    /// What events refer to.
-    pub reference: ObjectReference,
-}
-
-impl Subject {
-    /// An object of our kinds.
-    pub fn of<K: Resource<DynamicType = ()>>(namespace: &str, name: &str, uid: Option<String>) -> Self {
-        Self {
-            reference: ObjectReference {
-                api_version: Some(K::api_version(&()).into_owned()),
-                kind: Some(K::kind(&()).into_owned()),
-                namespace: Some(namespace.to_owned()),
-                name: Some(name.to_owned()),
-                uid,
-                ..ObjectReference::default()
-            },
-        }
-    }
-}
 
 /// Writes it. False if that failed, which was logged. Objects that went away meanwhile count as written.
 pub async fn write<K>(subject: &Subject, status: &impl Serialize, context: &Context) -> bool

@@ -66,31 +66,43 @@ function tagsOf(html, name) {
   return [...html.matchAll(new RegExp(`<${name}\\b([^>]*)>`, "gi"))].map(([, inside]) => attributesOf(inside));
 }
 
-/** The request that a person named `person` makes by filling in the page's one form and approving. */
+/** What a person enters into an input of that name; nothing if they leave it alone. */
+function entered(name, person) {
+  const entries = { name: person.name, username: person.user, password: person.password };
+  return Object.hasOwn(entries, name) ? entries[name] : undefined;
+}
+
+/** The button that approves: Tollward's broker's, or Keycloak's. */
+function isApproval(button) {
+  return (button.name === "decision" && button.value === "approve") || button.name === "accept";
+}
+
+/** The request that a person makes by filling in the page's one form and approving. */
 function submission(html, pageUrl, person) {
   const forms = [...html.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/gi)];
   if (forms.length !== 1) {
     throw new Error(`${pageUrl.origin}${pageUrl.pathname} has ${forms.length} forms, not one`);
   }
-  if (person === undefined) {
-    throw new Error(`${pageUrl.origin}${pageUrl.pathname} asks for a person: pass --broker-name`);
+  if (person.name === undefined && person.password === undefined) {
+    throw new Error(`${pageUrl.origin}${pageUrl.pathname} asks for a person: pass --broker-name or --password`);
   }
   const [[, formTag, inside]] = forms;
   const form = attributesOf(formTag);
   const fields = new URLSearchParams();
   for (const input of tagsOf(inside, "input")) {
+    const entry = entered(input.name, person);
     if (input.type === "hidden") {
       fields.append(input.name, input.value ?? "");
-    } else if (input.name === "name") {
-      fields.append("name", person);
+    } else if (entry !== undefined) {
+      fields.append(input.name, entry);
     } else if (input.type === "checkbox" && input.name && input.checked !== undefined) {
       fields.append(input.name, input.value ?? "on");
     }
   }
   const buttons = [...tagsOf(inside, "button"), ...tagsOf(inside, "input").filter((input) => input.type === "submit")];
-  const approve = buttons.find((button) => button.name === "decision" && button.value === "approve");
+  const approve = buttons.find(isApproval);
   if (approve) {
-    fields.append(approve.name, approve.value);
+    fields.append(approve.name, approve.value ?? "");
   }
   return { url: new URL(form.action || pageUrl.href, pageUrl), method: (form.method ?? "get").toUpperCase(), fields };
 }
@@ -98,7 +110,7 @@ function submission(html, pageUrl, person) {
 /**
  * Opens `authorizationUrl` and returns the query of the redirect to `redirectUri`.
  *
- * @param {{ authorizationUrl: URL, redirectUri: string, person?: string, fetch: typeof fetch }} options
+ * @param {{ authorizationUrl: URL, redirectUri: string, person: { name?: string, user?: string, password?: string }, fetch: typeof fetch }} options
  * @returns {Promise<URLSearchParams>}
  */
 export async function signIn({ authorizationUrl, redirectUri, person, fetch }) {

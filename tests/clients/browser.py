@@ -29,35 +29,42 @@ class _FormParser(HTMLParser):
             self.forms[-1]["buttons"].append(attributes)
 
 
-def _submission(html: str, page_url: str, person: str | None) -> tuple[str, str, list[tuple[str, str]]]:
+def _approves(button: dict[str, str | None]) -> bool:
+    """The button that approves: Tollward's broker's, or Keycloak's."""
+    return (button.get("name"), button.get("value")) == ("decision", "approve") or button.get("name") == "accept"
+
+
+def _submission(html: str, page_url: str, person: dict[str, str | None]) -> tuple[str, str, list[tuple[str, str]]]:
     """The request that a person makes by filling in the page's one form and approving: method, URL, fields."""
     parser = _FormParser()
     parser.feed(html)
     page = page_url.split("?")[0]
     if len(parser.forms) != 1:
         raise RuntimeError(f"{page} has {len(parser.forms)} forms, not one")
-    if person is None:
-        raise RuntimeError(f"{page} asks for a person: pass --broker-name")
+    if person.get("name") is None and person.get("password") is None:
+        raise RuntimeError(f"{page} asks for a person: pass --broker-name or --password")
     form = parser.forms[0]
     fields: list[tuple[str, str]] = []
     for field in form["inputs"]:
         kind, name = field.get("type"), field.get("name")
         if kind == "hidden" and name:
             fields.append((name, field.get("value") or ""))
-        elif name == "name":
-            fields.append(("name", person))
+        elif name and person.get(name) is not None:
+            fields.append((name, person[name]))
         elif kind == "checkbox" and name and "checked" in field:
             fields.append((name, field.get("value") or "on"))
-    if any(button.get("name") == "decision" and button.get("value") == "approve" for button in form["buttons"]):
-        fields.append(("decision", "approve"))
+    fields += [(button["name"], button.get("value") or "") for button in form["buttons"] if _approves(button)][:1]
     method = (form["attributes"].get("method") or "get").upper()
     return method, urljoin(page_url, form["attributes"].get("action") or page_url), fields
 
 
 async def sign_in(
-    client: httpx2.AsyncClient, authorization_url: str, redirect_uri: str, person: str | None
+    client: httpx2.AsyncClient, authorization_url: str, redirect_uri: str, person: dict[str, str | None]
 ) -> dict[str, str]:
-    """Opens ``authorization_url`` with ``client`` and returns the query of the redirect to ``redirect_uri``."""
+    """Opens ``authorization_url`` with ``client`` and returns the query of the redirect to ``redirect_uri``.
+
+    ``person`` has what is entered into the inputs ``name``, ``username`` and ``password``.
+    """
     method, url, fields = "GET", authorization_url, []
     for _ in range(MAX_STEPS):
         headers = {"accept": "text/html"}

@@ -83,7 +83,12 @@ class Person:
         # Browsers send `Secure` cookies to a loopback address over plain http too.
         cookies = CookieJar(DefaultCookiePolicy(secure_protocols=("https", "http")))
         async with httpx2.AsyncClient(verify=self._context, cookies=cookies, event_hooks=hooks) as browser:
-            self._answer = await sign_in(browser, authorization_url, REDIRECT_URI, self._options.broker_name)
+            person = {
+                "name": self._options.broker_name,
+                "username": self._options.user,
+                "password": self._options.password,
+            }
+            self._answer = await sign_in(browser, authorization_url, REDIRECT_URI, person)
 
     async def answer(self) -> AuthorizationCodeResult:
         if "error" in self._answer:
@@ -204,6 +209,7 @@ def main() -> int:
     parser.add_argument("--step-up", action="store_true")
     parser.add_argument("--broker-name")
     parser.add_argument("--user")
+    parser.add_argument("--password")
     parser.add_argument("--token")
     parser.add_argument("--client-name", default="Tollward test client")
     parser.add_argument("--protocol", default="auto")

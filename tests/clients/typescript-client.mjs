@@ -24,6 +24,7 @@ const { values: options } = parseArgs({
     "step-up": { type: "boolean", default: false },
     "broker-name": { type: "string" },
     user: { type: "string" },
+    password: { type: "string" },
     token: { type: "string" },
     "client-name": { type: "string", default: "Tollward test client" },
     protocol: { type: "string", default: "auto" },
@@ -161,7 +162,7 @@ class MemoryProvider {
     this.answer = await signIn({
       authorizationUrl,
       redirectUri: REDIRECT_URI,
-      person: options["broker-name"],
+      person: { name: options["broker-name"], user: options.user, password: options.password },
       fetch: tracedFetch,
     });
     if (this.answer.get("state") !== this.#state) {

@@ -71,9 +71,7 @@ pub fn provider(name: &str, issuer: &str) -> Value {
 }
 
 fn rules() -> Value {
-    let rule = |name: &str, matches: Value, scope: &str, missing: &str| {
-        json!({"name": name, "match": matches, "action": "Allow", "scopes": [scope], "onMissingScope": missing})
-    };
+    let rule = |name: &str, matches: Value, scope: &str, missing: &str| json!({"name": name, "match": matches, "action": "Allow", "scopes": [scope], "onMissingScope": missing});
     json!([
         rule("read", json!({"tools": ["get_*"]}), "mcp:catalog-read", "Challenge"),
         rule("write", json!({"tools": ["set_*", "set_price"]}), "mcp:catalog-write", "Challenge"),

@@ -9,6 +9,7 @@ use axum::body::Body;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use tollward_sidecar::clock::Clock as _;
 
@@ -50,13 +51,18 @@ pub struct Issuer {
 impl Issuer {
     /// Starts with one ES256 key, `key-1`.
     pub async fn start(clock: TestClock) -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), clock).await
+    }
+
+    /// Like [`Self::start`], at another address of this machine.
+    pub async fn start_at(address: IpAddr, clock: TestClock) -> Self {
         let shared = Arc::new(Shared {
             health: Mutex::new(Health::Good),
             keys: Mutex::new(vec![Arc::new(Key::new("key-1", "ES256"))]),
             asked: Mutex::default(),
         });
         let state = Arc::clone(&shared);
-        let server = Loopback::start(move |request| {
+        let server = Loopback::start_at(address, move |request| {
             let state = Arc::clone(&state);
             async move { state.answer(request.uri().path(), request.headers().get("host")).await }
         })

@@ -7,6 +7,7 @@
 //! - [`sidecar`] runs the data plane in this process, [`program`] runs the real binary; [`config`] writes their file, and
 //!   [`operator`] reads their report.
 //! - [`real`] is programs that other people wrote, as processes.
+//! - [`cluster`] is a whole installation on a Kubernetes node.
 //! - [`records`], [`clock`], [`key`], [`certificates`], [`loopback`] and [`deadline`] are what those are made of.
 //!
 //! Assumptions: everything binds port 0 on loopback and lives in a directory of its own. Nothing sleeps for a guessed time:
@@ -22,6 +23,7 @@
 pub mod certificates;
 pub mod client;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod deadline;
 pub mod issuer;

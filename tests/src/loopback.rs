@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -41,7 +41,16 @@ impl Loopback {
         F: Fn(Request<Incoming>) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Response<Body>, Cut>> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on loopback");
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), handler).await
+    }
+
+    /// Starts on a free port of another address of this machine, for callers in network namespaces of their own.
+    pub async fn start_at<F, R>(address: IpAddr, handler: F) -> Self
+    where
+        F: Fn(Request<Incoming>) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Response<Body>, Cut>> + Send + 'static,
+    {
+        let listener = TcpListener::bind((address, 0)).await.expect("a free port of an address of this machine");
         let address = listener.local_addr().expect("a bound socket has an address");
         let handler: Handler = Arc::new(move |request| Box::pin(handler(request)));
         let task = serve(listener, Arc::clone(&handler));

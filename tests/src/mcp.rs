@@ -1,7 +1,7 @@
 //! Messages of both protocol eras as HTTP requests: a good one, and the same with whatever a test changes.
 
-use crate::config::{AUTHORITY, PATH};
 use crate::client::Wire;
+use crate::config::{AUTHORITY, PATH};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};

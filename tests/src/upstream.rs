@@ -114,6 +114,11 @@ impl Tap {
         self.0.send(Ok(piece.into())).await.expect("the answer is still being read");
     }
 
+    /// Writes a piece, unless nobody reads any more: then false.
+    pub async fn offer(&self, piece: impl Into<Bytes>) -> bool {
+        self.0.send(Ok(piece.into())).await.is_ok()
+    }
+
     /// Breaks the answer off.
     pub async fn cut(self) {
         self.0.send(Err(Cut)).await.expect("the answer is still being read");
@@ -263,14 +268,16 @@ impl Shared {
     }
 
     fn result(&self, method: &str, message: &Value) -> Value {
-        let names = |names: &[&str], member: &str| -> Vec<_> { names.iter().map(|name| json!({member: name})).collect() };
+        let names =
+            |names: &[&str], member: &str| -> Vec<_> { names.iter().map(|name| json!({member: name})).collect() };
         match method {
             "initialize" => json!({
                 "protocolVersion": message.pointer("/params/protocolVersion"),
                 "capabilities": {"tools": {}}, "serverInfo": {"name": "double", "version": "1"},
             }),
             "tools/list" => {
-                let tools: Vec<_> = lock(&self.tools).iter().map(|name| json!({"name": name, "inputSchema": {}})).collect();
+                let tools: Vec<_> =
+                    lock(&self.tools).iter().map(|name| json!({"name": name, "inputSchema": {}})).collect();
                 json!({"tools": tools, "nextCursor": "more", "ttlMs": 1000, "cacheScope": "public"})
             }
             "resources/list" => json!({"resources": names(&["shop://products/1", "shop://staff/1"], "uri")}),

@@ -15,12 +15,8 @@ use tollward_policy::reason::Reason;
 use tollward_sidecar::audit::Record;
 
 /// Each version of HTTP with each era: what holds in one cell must hold in all.
-pub const CELLS: [(Wire, Era); 4] = [
-    (Wire::Http1, Era::Legacy),
-    (Wire::Http1, Era::Modern),
-    (Wire::Http2, Era::Legacy),
-    (Wire::Http2, Era::Modern),
-];
+pub const CELLS: [(Wire, Era); 4] =
+    [(Wire::Http1, Era::Legacy), (Wire::Http1, Era::Modern), (Wire::Http2, Era::Legacy), (Wire::Http2, Era::Modern)];
 
 /// A whole installation on loopback.
 pub struct World {
@@ -206,7 +202,10 @@ fn check_reply(reply: &Reply, expected: &Refusal, context: &str) {
     assert_eq!(body.get("jsonrpc"), Some(&json!("2.0")), "{context}");
     assert_eq!(body.get("id"), id.as_ref(), "{context}");
     assert_eq!(body.pointer("/error/code"), Some(&json!(code.unwrap_or(i64::from(*status)))), "{context}");
-    assert!(body.pointer("/error/message").is_some_and(|text| text.as_str().is_some_and(|text| !text.is_empty())), "{context}");
+    assert!(
+        body.pointer("/error/message").is_some_and(|text| text.as_str().is_some_and(|text| !text.is_empty())),
+        "{context}"
+    );
     // That something is hidden is for the record only.
     let told = if *reason == Reason::Hidden { Reason::NoRuleMatched } else { *reason };
     assert_eq!(reply.reason(), told.code(), "{context}");

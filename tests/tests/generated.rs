@@ -40,7 +40,9 @@ fn reasons() -> String {
         writeln!(table, "| `{}` | {status} | {} | {} |", reason.code(), reason.meaning(), reason.advice())
             .expect("a String takes every text");
     }
-    table.push_str("\nAn unknown JSON-RPC method is 404 for clients of 2026-07-28 and 200 with error -32601 for older ones.\n");
+    table.push_str(
+        "\nAn unknown JSON-RPC method is 404 for clients of 2026-07-28 and 200 with error -32601 for older ones.\n",
+    );
     table
 }
 
@@ -55,7 +57,8 @@ fn committed_files_are_what_the_code_generates() {
             continue;
         }
         if write {
-            std::fs::create_dir_all(file.parent().expect("every file has a folder")).expect("the checkout can be written");
+            std::fs::create_dir_all(file.parent().expect("every file has a folder"))
+                .expect("the checkout can be written");
             std::fs::write(&file, content).expect("the checkout can be written");
             println!("wrote {path}");
         } else {

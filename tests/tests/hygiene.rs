@@ -34,10 +34,5 @@ mod tree;
 /// Fails with all offenders, one a line, under what to do about them.
 #[track_caller]
 fn assert_none(what_to_do: &str, offenders: &[String]) {
-    assert!(
-        offenders.is_empty(),
-        "{what_to_do}\n{} found:\n  {}",
-        offenders.len(),
-        offenders.join("\n  ")
-    );
+    assert!(offenders.is_empty(), "{what_to_do}\n{} found:\n  {}", offenders.len(), offenders.join("\n  "));
 }

@@ -6,6 +6,8 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "outside of test functions too, a failed expectation is how these tests fail"
 )]
@@ -28,10 +30,10 @@ mod forwarding;
 mod keys;
 #[path = "pipeline/limits.rs"]
 mod limits;
-#[path = "pipeline/lists.rs"]
-mod lists;
 #[path = "pipeline/listeners.rs"]
 mod listeners;
+#[path = "pipeline/lists.rs"]
+mod lists;
 #[path = "pipeline/process.rs"]
 mod process;
 #[path = "pipeline/reload.rs"]

@@ -28,6 +28,9 @@ pub(crate) const NETWORK: &[Requirement] = &[requirement("ip", "iproute2"), requ
 /// Python, with what a virtual environment needs.
 pub(crate) const PYTHON: &[Requirement] = &[requirement("python3", "python3-venv")];
 
+/// Keycloak is a Java program, fetched by Maven.
+pub(crate) const JAVA: &[Requirement] = &[requirement("java", "openjdk-17-jre-headless"), requirement("mvn", "maven")];
+
 /// Keys and tokens of a benchmark, and the placing of its processes.
 pub(crate) const BENCH: &[Requirement] =
     &[requirement("openssl", "openssl"), requirement("setpriv", "util-linux"), requirement("taskset", "util-linux")];

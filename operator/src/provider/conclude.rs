@@ -1,7 +1,7 @@
 //! What is known of a provider, as conditions. Pure.
 
-use super::discovery::Discovered;
 use crate::condition::{Holds, Verdict};
+use crate::discovery::Discovered;
 use crate::report::ProviderState;
 use tollward_api::condition::{ConditionReason, ConditionType};
 use tollward_desired::Finding;
@@ -96,7 +96,7 @@ fn with_ready(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
 mod tests {
     use super::{unreadable, verdicts};
     use crate::condition::{Holds, Verdict};
-    use crate::provider::Discovered;
+    use crate::discovery::Discovered;
     use crate::report::ProviderState;
     use tollward_api::condition::{ConditionReason, ConditionType};
 

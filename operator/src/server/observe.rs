@@ -48,7 +48,7 @@ pub(super) async fn observe(wanted: &Wanted, written: Written, context: &Context
     let deployment = context.caches.child(ChildKind::Deployment, identity.namespace(), &deployment);
     let running = running(wanted, written, replicas, deployment.as_deref());
     if running.is_rolled_out() {
-        context.retiring.finish(identity.namespace(), identity.uid(), context).await;
+        context.retiring.finish(identity.namespace(), identity.uid(), &context.client).await;
     }
     running
 }

@@ -1,9 +1,9 @@
 //! What should exist because of a server that makes sense, keys included. Pure but for making keys when they are needed.
 
-use super::judge::Judged;
 use super::keys::{self, Keys};
 use crate::authority::CertificateError;
 use crate::context::Context;
+use crate::judge::Judged;
 use tollward_desired::{Children, Configuration, Desired, Finding, Validated, desired};
 
 /// What should exist.

@@ -2,7 +2,7 @@
 
 use crate::world::{World, server};
 use serde_json::{Value, json};
-use tollward_operator::provider::Discovered;
+use tollward_operator::discovery::Discovered;
 
 fn provider(name: &str, issuer: &str) -> Value {
     json!({"apiVersion": "tollward.dev/v1alpha1", "kind": "IdentityProvider", "metadata": {"name": name},

@@ -13,14 +13,15 @@ use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tollward_desired::InstallSettings;
 use tollward_operator::clock::SystemClock;
+use tollward_operator::discovery::{Discovered, DiscoverySource, Question};
 use tollward_operator::install::Install;
 use tollward_operator::leadership::{Alone, Leadership};
-use tollward_operator::provider::{Discovered, DiscoverySource, Question};
 use tollward_operator::report::{ReportError, ReportSource, ReportTarget};
 use tollward_operator::run::{RunError, Setup, start};
 use tollward_policy::report::Report;
@@ -30,16 +31,22 @@ use tower::{Layer, Service};
 /// How long anything may take on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(80);
 
-/// Waits for a condition.
+/// Between two looks at a condition: nothing of an operator or an API server tells when any condition comes true.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Waits for a condition, a look that never ends included.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = look().await {
-            return found;
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let found = async {
+        loop {
+            looks.tick().await;
+            if let Some(found) = look().await {
+                return found;
+            }
         }
-        assert!(start.elapsed() < DEADLINE, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    };
+    timeout(DEADLINE, found).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }
 
 /// Makes a namespace.
@@ -220,7 +227,7 @@ impl<'a> World<'a> {
             *last.lock().unwrap() = found.clone();
             same.then_some(found)
         };
-        let guarded = tokio::time::timeout(DEADLINE / 2, eventually(&what, look)).await;
+        let guarded = timeout(DEADLINE / 2, eventually(&what, look)).await;
         guarded.unwrap_or_else(|_| panic!("waited in vain: {what}; last seen {}", last.lock().unwrap()))
     }
 

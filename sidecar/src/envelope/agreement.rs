@@ -62,7 +62,7 @@ fn declared_revision(declared: &str, header: Option<&str>, draft: &Draft<'_>) ->
         let message = "MCP-Protocol-Version must repeat the protocol version of `params._meta`";
         return Err(Refused::mismatch(message).in_era(Era::Modern));
     }
-    let revision = Revision::parse(declared).ok_or_else(|| unsupported(declared))?;
+    let revision = Revision::parse(declared).ok_or_else(|| unsupported_in(declared, &[Era::Modern]))?;
     match revision.era() {
         Era::Legacy => Err(Refused::params("a protocol version in `params._meta` exists from 2026-07-28 on")),
         Era::Modern if draft.is_request() && !draft.params.meta.has_capabilities => {
@@ -84,7 +84,13 @@ fn version_header(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
 }
 
 fn unsupported(requested: &str) -> Refused {
-    let supported: Vec<_> = SUPPORTED.iter().map(|revision| revision.as_str()).collect();
+    unsupported_in(requested, &[Era::Legacy, Era::Modern])
+}
+
+/// Names the revisions of those eras: a version in `params._meta` can only be one of the modern era.
+fn unsupported_in(requested: &str, eras: &[Era]) -> Refused {
+    let served = SUPPORTED.iter().filter(|revision| eras.contains(&revision.era()));
+    let supported: Vec<_> = served.map(|revision| revision.as_str()).collect();
     let printable = requested.len() <= MAX_ECHO && requested.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     let requested = if printable { requested } else { "" };
     let message = "the protocol version is not served";

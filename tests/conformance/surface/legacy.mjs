@@ -1,5 +1,8 @@
 // The legacy era alone: requests of the server to the client in the middle of a call, log messages, a stream that is
 // closed early, subscriptions.
+//
+// What belongs to a call goes by `mcpReq.send` and `mcpReq.notify` onto the stream of that call. `elicitInput` and its kin
+// of the SDK use the session's own stream, which a client may open later than it calls: the question would be lost.
 
 import { setTimeout } from "node:timers/promises";
 
@@ -37,7 +40,8 @@ const ENUMS = {
 export function addLegacy(server) {
   server.registerTool("test_tool_with_logging", { description: "Writes log messages" }, async (context) => {
     for (const step of ["started", "processing data", "completed"]) {
-      await context.mcpReq.log("info", `Tool execution ${step}`);
+      const params = { level: "info", data: `Tool execution ${step}` };
+      await context.mcpReq.notify({ method: "notifications/message", params });
       await setTimeout(STEP_MS);
     }
     return text("logged");
@@ -60,7 +64,8 @@ function addQuestions(server) {
     { description: "Asks the client's model", inputSchema: one("prompt") },
     async ({ prompt }, context) => {
       const messages = [{ role: "user", content: { type: "text", text: prompt } }];
-      const { content } = await context.mcpReq.requestSampling({ messages, maxTokens: 100 });
+      const params = { messages, maxTokens: 100 };
+      const { content } = await context.mcpReq.send({ method: "sampling/createMessage", params });
       return text(`LLM response: ${content.text}`);
     },
   );
@@ -79,9 +84,7 @@ function addQuestions(server) {
 }
 
 async function elicited(context, message, properties, required = []) {
-  const { action, content } = await context.mcpReq.elicitInput({
-    message,
-    requestedSchema: { type: "object", properties, required },
-  });
+  const params = { mode: "form", message, requestedSchema: { type: "object", properties, required } };
+  const { action, content } = await context.mcpReq.send({ method: "elicitation/create", params });
   return text(`User response: action=${action}, content=${JSON.stringify(content ?? {})}`);
 }

@@ -67,15 +67,14 @@ impl Opened {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The next piece; `None` at the end, an error if it broke off.
+    /// The next piece, never empty; `None` at the end, an error if it broke off.
     pub async fn piece(&mut self) -> Option<Result<Bytes, hyper::Error>> {
         loop {
             match self.body.frame().await? {
-                Ok(frame) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Some(Ok(data));
-                    }
-                }
+                Ok(frame) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => return Some(Ok(data)),
+                    Ok(_) | Err(_) => {}
+                },
                 Err(error) => return Some(Err(error)),
             }
         }

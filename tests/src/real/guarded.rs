@@ -3,10 +3,12 @@
 
 use crate::clock::TestClock;
 use crate::config::{ConfigFile, PROVIDER, standard};
+use crate::deadline::eventually;
 use crate::real::passage::{Head, Passage};
 use crate::real::server::Server;
 use crate::sidecar::Sidecar;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
 use tollward_policy::config::SidecarConfig;
 use tollward_sidecar::audit::Record;
@@ -14,6 +16,9 @@ use tollward_sidecar::run::StartError;
 
 /// Attempts to find a port: somebody else may take one between the look and the start.
 const ATTEMPTS: usize = 5;
+
+/// How every JWT begins: `{"` in base64.
+const TOKEN_MARK: &str = "eyJ";
 
 /// What stands in front of a server.
 #[derive(Debug, Clone)]
@@ -107,9 +112,19 @@ impl Guard {
 }
 
 impl Guarded {
-    /// Records so far, of requests that were understood.
-    pub fn records(&self) -> Vec<Record> {
-        self.sidecar.records.closed()
+    /// Records of all requests so far, once they have ended, after checking that none holds a token. A client may have its
+    /// answer, and be gone, before the request has ended on this side.
+    pub async fn records(&self) -> Vec<Record> {
+        let records = &self.sidecar.records;
+        eventually("every request that was let through has ended", async || {
+            let ended: HashSet<_> = records.closed().into_iter().map(|record| record.id).collect();
+            records.intents().iter().all(|intent| ended.contains(&intent.id))
+        })
+        .await;
+        let records = records.closed();
+        let text = serde_json::to_string(&records).expect("records are JSON");
+        assert!(!text.contains(TOKEN_MARK), "a token is in an audit record: {text}");
+        records
     }
 
     /// Heads of the requests that reached the server, after checking that none carries a credential.
@@ -117,9 +132,9 @@ impl Guarded {
         let heads = self.behind.seen();
         for head in &heads {
             let text = format!("{:?}", head.headers);
-            // "eyJ" begins every JWT: `{"` in base64.
-            let carries = ["authorization", "cookie", "proxy-authorization"].iter().any(|name| head.headers.contains_key(*name));
-            assert!(!carries && !text.contains("eyJ"), "a credential reached the MCP server: {text}");
+            let carries =
+                ["authorization", "cookie", "proxy-authorization"].iter().any(|name| head.headers.contains_key(*name));
+            assert!(!carries && !text.contains(TOKEN_MARK), "a credential reached the MCP server: {text}");
         }
         heads
     }

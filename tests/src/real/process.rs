@@ -20,10 +20,10 @@ exec 3<&0
 (
   trap '' TERM
   cat <&3
-  kill -TERM -- -$$
+  kill -s TERM -- -$$
   tries=0
   while kill -0 $$ && [ $tries -lt 50 ]; do tries=$((tries + 1)); sleep 0.1; done
-  kill -KILL -- -$$
+  kill -s KILL -- -$$
 ) < /dev/null > /dev/null 2>&1 &
 exec "$0" "$@" < /dev/null 3<&-
 "#;
@@ -45,6 +45,8 @@ pub struct Process {
     child: Child,
     lines: Mutex<Receiver<String>>,
     tail: Tail,
+    /// Disconnected once standard error was read to its end.
+    tail_end: Mutex<Receiver<()>>,
 }
 
 /// How a program ended that was to end by itself.
@@ -75,9 +77,13 @@ impl Process {
         let stdout = child.stdout.take().expect("standard output is a pipe");
         let stderr = child.stderr.take().expect("standard error is a pipe");
         std::thread::spawn(move || send_lines(stdout, &lines_tx));
+        let (end_tx, end_rx) = channel();
         let shared = Arc::clone(&tail);
-        std::thread::spawn(move || keep_tail(stderr, &shared));
-        Self { name, child, lines: Mutex::new(lines_rx), tail }
+        std::thread::spawn(move || {
+            keep_tail(stderr, &shared);
+            drop(end_tx);
+        });
+        Self { name, child, lines: Mutex::new(lines_rx), tail, tail_end: Mutex::new(end_rx) }
     }
 
     /// The next line of standard output.
@@ -85,7 +91,9 @@ impl Process {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         match lines.recv_timeout(limit) {
             Ok(line) => line,
-            Err(RecvTimeoutError::Timeout) => panic!("{} wrote no line within {limit:?}:\n{}", self.name, self.errors()),
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("{} wrote no line within {limit:?}:\n{}", self.name, self.errors())
+            }
             Err(RecvTimeoutError::Disconnected) => panic!("{} ended:\n{}", self.name, self.errors()),
         }
     }
@@ -106,6 +114,8 @@ impl Process {
             }
         }
         let status = self.wait(GRACE).unwrap_or_else(|| panic!("{} closed its output and goes on", self.name));
+        // Nothing is ever sent: this returns when the other end is dropped.
+        let _ = self.tail_end.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(GRACE);
         Ended { status, output, errors: self.errors() }
     }
 

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Time to start, on a loaded machine.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// Every scope that a test of this process asks for: the provider must know them all when it starts.
 const SCOPES: &[&str] =

@@ -59,10 +59,16 @@ impl ApiServer {
         let path = |name: &str| folder.join(name).display().to_string();
         let (clients, peers, port) = (free_port(), free_port(), free_port());
         let (clients, peers) = (format!("http://127.0.0.1:{clients}"), format!("http://127.0.0.1:{peers}"));
-        let key = rcgen::KeyPair::generate().expect("a key").serialize_pem();
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let (private, public) = (key.serialize_pem(), key.public_key_pem());
         let configuration = kubeconfig(port).to_string();
         let tokens = format!("token,{ADMINISTRATOR},{ADMINISTRATOR},\"system:masters\"\n");
-        for (name, text) in [("key.pem", &key), ("tokens.csv", &tokens), ("kubeconfig", &configuration)] {
+        for (name, text) in [
+            ("private.pem", &private),
+            ("public.pem", &public),
+            ("tokens.csv", &tokens),
+            ("kubeconfig", &configuration),
+        ] {
             std::fs::write(folder.join(name), text).expect("the folder can be written");
         }
         let etcd = [
@@ -85,8 +91,8 @@ impl ApiServer {
             format!("--token-auth-file={}", path("tokens.csv")),
             "--authorization-mode=RBAC".to_owned(),
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
-            format!("--service-account-key-file={}", path("key.pem")),
-            format!("--service-account-signing-key-file={}", path("key.pem")),
+            format!("--service-account-key-file={}", path("public.pem")),
+            format!("--service-account-signing-key-file={}", path("private.pem")),
             // It wants a default account in each namespace, which a controller would make.
             "--disable-admission-plugins=ServiceAccount".to_owned(),
         ];

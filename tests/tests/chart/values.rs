@@ -37,7 +37,7 @@ fn unknown_and_impossible_values_are_refused_by_name() {
         (r#"dial.allow=[{"cidr":"10.0.0.0/8","scheme":"ftp"}]"#, "scheme"),
         ("sidecar.http.maxBodyBytes=1", "maxBodyBytes"),
         ("sidecar.stop=null", "stop"),
-        (r#"sidecar.environment={"A B":"c"}"#, "environment"),
+        (r#"sidecar.environment={"A B":"c"}"#, "A B"),
         (r#"otlp.endpoint="collector:4317""#, "endpoint"),
         (r#"listenAddress="127.0.0.1""#, "listenAddress"),
         ("networkPolicy.httpsPorts=[]", "httpsPorts"),

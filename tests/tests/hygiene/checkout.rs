@@ -6,10 +6,7 @@ use std::process::Command;
 /// The folder that holds the workspace's `Cargo.toml`.
 pub(crate) fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests
-        .parent()
-        .expect("the tests are a folder of the checkout")
-        .to_owned()
+    tests.parent().expect("the tests are a folder of the checkout").to_owned()
 }
 
 /// Paths from the root, with `/`, of all files that are not ignored. A file that git knows and the disk lacks is left out.
@@ -27,27 +24,17 @@ pub(crate) fn files() -> Vec<String> {
         String::from_utf8_lossy(&output.stderr)
     );
     let listing = String::from_utf8(output.stdout).expect("file names of the checkout are UTF-8");
-    let mut files: Vec<String> = listing
-        .split('\0')
-        .filter(|path| !path.is_empty() && root.join(path).is_file())
-        .map(str::to_owned)
-        .collect();
+    let mut files: Vec<String> =
+        listing.split('\0').filter(|path| !path.is_empty() && root.join(path).is_file()).map(str::to_owned).collect();
     files.sort();
     files.dedup();
-    assert!(
-        files.iter().any(|path| path == "Cargo.toml"),
-        "git lists no Cargo.toml in {}",
-        root.display()
-    );
+    assert!(files.iter().any(|path| path == "Cargo.toml"), "git lists no Cargo.toml in {}", root.display());
     files
 }
 
 /// The Rust sources among [`files`].
 pub(crate) fn rust_files() -> Vec<String> {
-    files()
-        .into_iter()
-        .filter(|path| extension(path) == Some("rs"))
-        .collect()
+    files().into_iter().filter(|path| extension(path) == Some("rs")).collect()
 }
 
 /// The text of a file, or `None` if it is no text.

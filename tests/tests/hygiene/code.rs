@@ -8,6 +8,13 @@ use super::tree::{Module, all_modules};
 /// The last two segments of what waits for time instead of a condition.
 const SLEEPS: &[(&str, &str)] = &[("thread", "sleep"), ("time", "sleep"), ("time", "sleep_until")];
 
+/// A text that names the temporary folder and is no path of the machine that runs the code: file, literal, reason.
+const ALLOWED_TEMPORARY: &[(&str, &str, &str)] = &[(
+    "operator/desired/src/children/server.rs",
+    concat!("\"/", "tmp\""),
+    "the mount path inside of the server's container, where the platform's temporary folder is",
+)];
+
 fn offenders(of: impl Fn(&Module) -> Vec<String>) -> Vec<String> {
     let mut offenders: Vec<String> = all_modules(&members())
         .iter()
@@ -22,25 +29,16 @@ fn offenders(of: impl Fn(&Module) -> Vec<String>) -> Vec<String> {
 fn every_lint_that_is_set_aside_says_why() {
     let found = offenders(|module| {
         let attributes = module.source.attributes.iter();
-        attributes
-            .filter(|attribute| attribute.lacks_reason())
-            .map(ToString::to_string)
-            .collect()
+        attributes.filter(|attribute| attribute.lacks_reason()).map(ToString::to_string).collect()
     });
-    assert_none(
-        "Write `#[expect(lint, reason = \"..\")]`, and only where the lint is wrong.",
-        &found,
-    );
+    assert_none("Write `#[expect(lint, reason = \"..\")]`, and only where the lint is wrong.", &found);
 }
 
 #[test]
 fn every_test_runs() {
     let found = offenders(|module| {
         let attributes = module.source.attributes.iter();
-        attributes
-            .filter(|attribute| attribute.ignores_test())
-            .map(ToString::to_string)
-            .collect()
+        attributes.filter(|attribute| attribute.ignores_test()).map(ToString::to_string).collect()
     });
     assert_none("An ignored test proves nothing: make it run, or delete it.", &found);
 }
@@ -55,22 +53,25 @@ fn no_test_sleeps() {
         });
         sleeps.map(|used| used.segments.join("::")).collect()
     });
-    assert_none(
-        "Wait for a condition with a deadline, or turn an injected clock.",
-        &found,
-    );
+    assert_none("Wait for a condition with a deadline, or turn an injected clock.", &found);
 }
 
 #[test]
 fn no_product_code_names_the_temporary_folder() {
     let found = offenders(|module| {
-        let strings = module
-            .source
-            .strings
-            .iter()
-            .filter(|string| !module.test && !string.test);
+        let strings = module.source.strings.iter().filter(|string| !module.test && !string.test);
         let temporary = strings.filter(|string| string.literal.contains(concat!("\"/", "tmp")));
-        temporary.map(|string| string.literal.clone()).collect()
+        temporary
+            .filter(|string| !may_name_temporary(&module.file, &string.literal))
+            .map(|string| string.literal.clone())
+            .collect()
     });
     assert_none("Take the folder as a setting, or ask `std::env::temp_dir`.", &found);
+}
+
+fn may_name_temporary(file: &str, literal: &str) -> bool {
+    ALLOWED_TEMPORARY.iter().any(|(allowed_file, allowed_literal, reason)| {
+        assert!(!reason.is_empty(), "an allowed text needs a reason");
+        *allowed_file == file && *allowed_literal == literal
+    })
 }

@@ -31,12 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (CLI, &[POLICY, API, DESIRED, SIDECAR, BROKER]),
     // An MCP server as others write it: without a line of ours.
     (CATALOG, &[]),
-    (
-        TESTS,
-        &[
-            SIDECAR, POLICY, NETGUARD, TELEMETRY, OPERATOR, API, DESIRED, BROKER, CLI, CATALOG,
-        ],
-    ),
+    (TESTS, &[SIDECAR, POLICY, NETGUARD, TELEMETRY, OPERATOR, API, DESIRED, BROKER, CLI, CATALOG]),
     // Compiled on a bare machine before anything else.
     (XTASK, &[]),
 ];
@@ -62,11 +57,7 @@ fn crates_know_only_whom_they_may() {
         .iter()
         .filter(|name| !rows.contains_key(*name))
         .map(|name| format!("{name} has no row in ARROWS"))
-        .chain(
-            rows.keys()
-                .filter(|row| !names.contains(*row))
-                .map(|row| format!("{row} has a row and is no member")),
-        )
+        .chain(rows.keys().filter(|row| !names.contains(*row)).map(|row| format!("{row} has a row and is no member")))
         .collect();
     for member in &members {
         let allowed = rows.get(member.name.as_str()).copied().unwrap_or_default();
@@ -94,32 +85,13 @@ fn pure_crates_depend_on_no_io() {
     let members = members();
     let mut offenders = Vec::new();
     for name in PURE {
-        let member = members
-            .iter()
-            .find(|member| member.name == *name)
-            .expect("a pure crate is a member");
+        let member = members.iter().find(|member| member.name == *name).expect("a pure crate is a member");
         offenders.extend(direct_io(member));
-        let behind = cargo(&[
-            "tree",
-            "--locked",
-            "--package",
-            name,
-            "--edges=normal",
-            "--prefix=none",
-            "--format={p}",
-        ]);
+        let behind = cargo(&["tree", "--locked", "--package", name, "--edges=normal", "--prefix=none", "--format={p}"]);
         let behind: BTreeSet<&str> = behind.lines().filter_map(|line| line.split(' ').next()).collect();
-        offenders.extend(
-            IMPURE
-                .iter()
-                .filter(|io| behind.contains(*io))
-                .map(|io| format!("{name} ->* {io}")),
-        );
+        offenders.extend(IMPURE.iter().filter(|io| behind.contains(*io)).map(|io| format!("{name} ->* {io}")));
     }
-    assert_none(
-        "A pure crate takes values and returns values: do the IO in the crate that calls it.",
-        &offenders,
-    );
+    assert_none("A pure crate takes values and returns values: do the IO in the crate that calls it.", &offenders);
 }
 
 fn direct_io(member: &Member) -> Vec<String> {
@@ -131,9 +103,6 @@ fn direct_io(member: &Member) -> Vec<String> {
 }
 
 fn brings_kube_client(dependency: &Dependency) -> bool {
-    let asks = dependency
-        .features
-        .iter()
-        .any(|feature| KUBE_CLIENT.contains(&feature.as_str()));
+    let asks = dependency.features.iter().any(|feature| KUBE_CLIENT.contains(&feature.as_str()));
     dependency.name == "kube" && (dependency.default_features || asks)
 }

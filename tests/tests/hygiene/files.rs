@@ -6,9 +6,7 @@ const MAX_LINES: usize = 500;
 const MAX_MAIN_LINES: usize = 60;
 
 /// Names that say nothing about what is inside.
-const EMPTY_NAMES: &[&str] = &[
-    "util", "utils", "common", "commons", "helper", "helpers", "type", "types", "misc",
-];
+const EMPTY_NAMES: &[&str] = &["util", "utils", "common", "commons", "helper", "helpers", "type", "types", "misc"];
 
 fn text(file: &str) -> String {
     checkout::text(file).unwrap_or_else(|| panic!("{file} is no text: Rust sources are UTF-8"))
@@ -22,10 +20,7 @@ fn no_source_file_is_longer_than_its_cap() {
         .filter(|(_, lines)| *lines > MAX_LINES)
         .map(|(file, lines)| format!("{file}: {lines} lines"))
         .collect();
-    assert_none(
-        &format!("Split what is over {MAX_LINES} lines by what each part owns."),
-        &offenders,
-    );
+    assert_none(&format!("Split what is over {MAX_LINES} lines by what each part owns."), &offenders);
 }
 
 #[test]
@@ -37,44 +32,31 @@ fn main_only_starts_the_program() {
         .filter(|(_, lines)| *lines >= MAX_MAIN_LINES)
         .map(|(file, lines)| format!("{file}: {lines} lines"))
         .collect();
-    assert_none(
-        &format!("Move what `main` does into the library: it stays under {MAX_MAIN_LINES} lines."),
-        &offenders,
-    );
+    assert_none(&format!("Move what `main` does into the library: it stays under {MAX_MAIN_LINES} lines."), &offenders);
 }
 
 #[test]
 fn every_source_file_opens_with_what_it_owns() {
     let opens = |file: &String| {
         let text = text(file);
-        text.lines()
-            .next()
-            .is_some_and(|line| line.strip_prefix("//!").is_some_and(|rest| !rest.trim().is_empty()))
+        text.lines().next().is_some_and(|line| line.strip_prefix("//!").is_some_and(|rest| !rest.trim().is_empty()))
     };
     let offenders: Vec<String> = checkout::rust_files().into_iter().filter(|file| !opens(file)).collect();
-    assert_none(
-        "Open these with `//!`: what the file owns, why it exists, what it must not do.",
-        &offenders,
-    );
+    assert_none("Open these with `//!`: what the file owns, why it exists, what it must not do.", &offenders);
 }
 
 #[test]
 fn no_file_or_folder_has_an_empty_name() {
     let offenders: Vec<String> = checkout::files()
         .into_iter()
-        .filter(|file| {
-            file.split('/')
-                .any(|part| EMPTY_NAMES.contains(&part.split('.').next().unwrap_or_default()))
-        })
+        .filter(|file| file.split('/').any(|part| EMPTY_NAMES.contains(&part.split('.').next().unwrap_or_default())))
         .collect();
     assert_none("Name these after the noun or the stage that is inside.", &offenders);
 }
 
 #[test]
 fn modules_are_named_by_their_file() {
-    let offenders: Vec<String> = checkout::rust_files()
-        .into_iter()
-        .filter(|file| checkout::name(file) == "mod.rs")
-        .collect();
+    let offenders: Vec<String> =
+        checkout::rust_files().into_iter().filter(|file| checkout::name(file) == "mod.rs").collect();
     assert_none("Move `x/mod.rs` to `x.rs`.", &offenders);
 }

@@ -27,23 +27,13 @@ const LOCKED_ONLY: &[(&str, &str, &str)] = &[
         "ring",
         "its `alloc` says `ring?/alloc`: cargo locks what a weak feature names, also where it is off",
     ),
-    (
-        "quinn-proto",
-        "ring",
-        "behind reqwest's HTTP/3, which is off: cargo locks what its weak features name",
-    ),
+    ("quinn-proto", "ring", "behind reqwest's HTTP/3, which is off: cargo locks what its weak features name"),
 ];
 
 #[test]
 fn no_banned_crate_is_built() {
-    let built = cargo(&[
-        "tree",
-        "--locked",
-        "--workspace",
-        "--edges=normal,build,dev",
-        "--prefix=none",
-        "--format={p}",
-    ]);
+    let built =
+        cargo(&["tree", "--locked", "--workspace", "--edges=normal,build,dev", "--prefix=none", "--format={p}"]);
     let built: BTreeSet<&str> = built.lines().filter_map(|line| line.split(' ').next()).collect();
     assert!(built.contains("serde"), "`cargo tree` lists what is built");
     let offenders: Vec<String> = BANNED
@@ -51,10 +41,7 @@ fn no_banned_crate_is_built() {
         .filter(|(name, _)| built.contains(name))
         .map(|(name, reason)| format!("{name} ({reason}): `cargo tree --workspace -i {name}` shows who brings it"))
         .collect();
-    assert_none(
-        "Turn off the feature that brings these, or take another crate.",
-        &offenders,
-    );
+    assert_none("Turn off the feature that brings these, or take another crate.", &offenders);
 }
 
 #[test]
@@ -66,20 +53,14 @@ fn nobody_new_asks_for_a_banned_crate() {
         let Some((_, reason)) = BANNED.iter().find(|(name, _)| *name == to) else {
             continue;
         };
-        match LOCKED_ONLY
-            .iter()
-            .find(|(asker, banned, _)| *asker == from && *banned == to)
-        {
+        match LOCKED_ONLY.iter().find(|(asker, banned, _)| *asker == from && *banned == to) {
             Some(row) => drop(used.insert(row)),
             None => offenders.push(format!("{from} -> {to} ({reason})")),
         }
     }
     let stale = LOCKED_ONLY.iter().filter(|row| !used.contains(row));
     offenders.extend(stale.map(|(from, to, _)| format!("{from} -> {to} is gone: remove its row")));
-    assert_none(
-        "Turn off the feature that asks; only what is locked but never built may have a row.",
-        &offenders,
-    );
+    assert_none("Turn off the feature that asks; only what is locked but never built may have a row.", &offenders);
 }
 
 /// (crate, dependency) for each line of the lock file that names a dependency.

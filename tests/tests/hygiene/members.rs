@@ -76,11 +76,7 @@ fn dependency(value: &Value) -> Dependency {
         name: string(value, "name"),
         dev: value.get("kind").and_then(Value::as_str) == Some("dev"),
         default_features: value.get("uses_default_features").and_then(Value::as_bool) != Some(false),
-        features: array(value, "features")
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
+        features: array(value, "features").iter().filter_map(Value::as_str).map(str::to_owned).collect(),
     }
 }
 
@@ -91,11 +87,7 @@ fn crate_root(target: &Value) -> CrateRoot {
         .unwrap_or_else(|_| panic!("{source} is outside of the checkout"));
     CrateRoot {
         file: file.to_str().expect("file names of the checkout are UTF-8").to_owned(),
-        kind: array(target, "kind")
-            .first()
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned(),
+        kind: array(target, "kind").first().and_then(Value::as_str).unwrap_or_default().to_owned(),
     }
 }
 
@@ -108,8 +100,5 @@ fn string(value: &Value, key: &str) -> String {
 }
 
 fn array<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    value
-        .get(key)
-        .and_then(Value::as_array)
-        .unwrap_or_else(|| panic!("`cargo metadata` has no list under `{key}`"))
+    value.get(key).and_then(Value::as_array).unwrap_or_else(|| panic!("`cargo metadata` has no list under `{key}`"))
 }

@@ -17,14 +17,8 @@ type Arrows = BTreeMap<(ModulePath, ModulePath), String>;
 #[test]
 fn every_source_file_is_reachable_from_a_crate_root() {
     let reached: BTreeSet<String> = all_modules(&members()).into_iter().map(|module| module.file).collect();
-    let offenders: Vec<String> = checkout::rust_files()
-        .into_iter()
-        .filter(|file| !reached.contains(file))
-        .collect();
-    assert_none(
-        "These files are in no crate: declare them with `mod`, or delete them.",
-        &offenders,
-    );
+    let offenders: Vec<String> = checkout::rust_files().into_iter().filter(|file| !reached.contains(file)).collect();
+    assert_none("These files are in no crate: declare them with `mod`, or delete them.", &offenders);
 }
 
 #[test]
@@ -44,11 +38,7 @@ fn assert_no_circle(place: &str, level: impl Fn(&ModulePath) -> bool) {
         for root in member.roots.iter().filter(|root| !root.is_test()) {
             let mut arrows = arrows(&modules(root));
             arrows.retain(|(from, to), _| level(from) && !is_allowed(&member.name, from, to));
-            offenders.extend(
-                circles(&arrows)
-                    .iter()
-                    .map(|circle| format!("{}:\n    {circle}", root.file)),
-            );
+            offenders.extend(circles(&arrows).iter().map(|circle| format!("{}:\n    {circle}", root.file)));
         }
     }
     assert_none(
@@ -102,17 +92,10 @@ struct Names {
 
 impl Names {
     fn of(modules: &[Module]) -> Self {
-        let mut names = Self {
-            modules: BTreeSet::new(),
-            bound: BTreeMap::new(),
-        };
+        let mut names = Self { modules: BTreeSet::new(), bound: BTreeMap::new() };
         for module in modules {
             names.modules.insert(module.path.clone());
-            let inline = module
-                .source
-                .inline_modules
-                .iter()
-                .map(|inside| below(&module.path, inside));
+            let inline = module.source.inline_modules.iter().map(|inside| below(&module.path, inside));
             names.modules.extend(inline);
         }
         for module in modules {
@@ -189,10 +172,8 @@ fn circles(arrows: &Arrows) -> Vec<String> {
     for ((from, to), place) in arrows {
         if reach.get(to).is_some_and(|seen| seen.contains(from)) {
             let seen = |module: &ModulePath| reach.get(from).is_some_and(|reached| reached.contains(module));
-            let group = reach
-                .iter()
-                .filter(|(module, back)| seen(module) && back.contains(from))
-                .map(|(module, _)| *module);
+            let group =
+                reach.iter().filter(|(module, back)| seen(module) && back.contains(from)).map(|(module, _)| *module);
             let line = format!("{} -> {}: {place}", from.join("::"), to.join("::"));
             groups.entry(group.collect()).or_default().push(line);
         }

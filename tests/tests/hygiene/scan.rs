@@ -86,10 +86,7 @@ impl Source {
             }
             if std::mem::take(&mut test_next) && !scope.test {
                 let (marked, after) = rest.split_at(marked_length(rest));
-                let test = Scope {
-                    test: true,
-                    ..scope.clone()
-                };
+                let test = Scope { test: true, ..scope.clone() };
                 self.read_item(marked, &test, &mut path_attribute);
                 rest = after;
                 continue;
@@ -125,12 +122,9 @@ impl Source {
                 });
                 rest
             }
-            [
-                TokenTree::Ident(word),
-                TokenTree::Ident(name),
-                TokenTree::Group(body),
-                rest @ ..,
-            ] if word == "mod" && body.delimiter() == Delimiter::Brace => {
+            [TokenTree::Ident(word), TokenTree::Ident(name), TokenTree::Group(body), rest @ ..]
+                if word == "mod" && body.delimiter() == Delimiter::Brace =>
+            {
                 let mut inner = scope.clone();
                 inner.inside.push(plain(name));
                 self.inline_modules.push(inner.inside.clone());
@@ -139,10 +133,7 @@ impl Source {
             }
             // `use<'a>` in a bound captures lifetimes and imports nothing.
             [TokenTree::Ident(word), next, ..] if word == "use" && !is_punct(next, '<') => {
-                let end = tokens
-                    .iter()
-                    .position(|token| is_punct(token, ';'))
-                    .unwrap_or(tokens.len());
+                let end = tokens.iter().position(|token| is_punct(token, ';')).unwrap_or(tokens.len());
                 let (tree, rest) = tokens.split_at(end);
                 self.read_use(tree.get(1..).unwrap_or_default(), &[], scope);
                 rest
@@ -185,12 +176,7 @@ impl Source {
             }
         }
         if segments.len() > 1 {
-            self.paths.push(PathUse {
-                inside: scope.inside.clone(),
-                segments,
-                binds: None,
-                test: scope.test,
-            });
+            self.paths.push(PathUse { inside: scope.inside.clone(), segments, binds: None, test: scope.test });
         }
         rest
     }

@@ -106,16 +106,9 @@ fn all_files_name_the_same_rust_version() {
             let line = line.to_lowercase();
             line.contains("badge") && (line.contains("rust") || line.contains("msrv"))
         });
-        offenders.extend(
-            badges
-                .filter(|line| !line.contains(&minor))
-                .map(|line| format!("README.md: {line}")),
-        );
+        offenders.extend(badges.filter(|line| !line.contains(&minor)).map(|line| format!("README.md: {line}")));
     }
-    assert_none(
-        &format!("rust-toolchain.toml says {channel}: these should say {minor}."),
-        &offenders,
-    );
+    assert_none(&format!("rust-toolchain.toml says {channel}: these should say {minor}."), &offenders);
 }
 
 #[test]
@@ -123,16 +116,11 @@ fn every_test_that_the_threat_table_names_exists() {
     let security = checkout::text("SECURITY.md").expect("SECURITY.md is text");
     let rows = security.lines().filter(|line| line.starts_with('|'));
     let quoted = rows.flat_map(|line| line.split('`').skip(1).step_by(2));
-    let named: Vec<&str> = quoted
-        .filter(|text| matches!(checkout::extension(text), Some("rs" | "toml")))
-        .collect();
+    let named: Vec<&str> = quoted.filter(|text| matches!(checkout::extension(text), Some("rs" | "toml"))).collect();
     assert!(!named.is_empty(), "SECURITY.md names no test");
     let files = checkout::files();
-    let offenders: Vec<String> = named
-        .into_iter()
-        .filter(|name| !files.iter().any(|file| file == name))
-        .map(str::to_owned)
-        .collect();
+    let offenders: Vec<String> =
+        named.into_iter().filter(|name| !files.iter().any(|file| file == name)).map(str::to_owned).collect();
     assert_none("SECURITY.md promises these: name the test as it is now.", &offenders);
 }
 
@@ -141,8 +129,5 @@ fn only_the_start_of_a_path_counts() {
     let path = MACHINE_PATHS.first().expect("the table has rows");
     assert!(starts_path(&format!("\"{path}x\""), path));
     assert!(starts_path(&format!("cd {path}"), path));
-    assert!(!starts_path(
-        &format!("frame{path}x and $HOME{path}x, ${{HOME}}{path}x"),
-        path
-    ));
+    assert!(!starts_path(&format!("frame{path}x and $HOME{path}x, ${{HOME}}{path}x"), path));
 }

@@ -27,11 +27,7 @@ pub(crate) fn modules(root: &CrateRoot) -> Vec<Module> {
 
 /// The modules of all crate roots of all members.
 pub(crate) fn all_modules(members: &[Member]) -> Vec<Module> {
-    members
-        .iter()
-        .flat_map(|member| &member.roots)
-        .flat_map(modules)
-        .collect()
+    members.iter().flat_map(|member| &member.roots).flat_map(modules).collect()
 }
 
 #[derive(Default)]
@@ -50,18 +46,11 @@ impl Walk {
         let source = scan::scan(&content).unwrap_or_else(|error| panic!("{file}: {error}"));
         let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
         let stem = checkout::name(file).trim_end_matches(".rs");
-        let below = if owns_folder || stem == "mod" {
-            folder.to_owned()
-        } else {
-            join(folder, stem)
-        };
+        let below = if owns_folder || stem == "mod" { folder.to_owned() } else { join(folder, stem) };
         let mut children = Vec::new();
         for declaration in &source.declarations {
             let test = test || declaration.test;
-            let inside = declaration
-                .inside
-                .iter()
-                .fold(below.clone(), |folder, name| join(&folder, name));
+            let inside = declaration.inside.iter().fold(below.clone(), |folder, name| join(&folder, name));
             let mut path = path.clone();
             path.extend(declaration.inside.iter().cloned());
             path.push(declaration.name.clone());
@@ -77,12 +66,7 @@ impl Walk {
                 }
             }
         }
-        self.modules.push(Module {
-            path,
-            file: file.to_owned(),
-            test,
-            source,
-        });
+        self.modules.push(Module { path, file: file.to_owned(), test, source });
         for (file, path, owns_folder, test) in children {
             self.enter(&file, path, owns_folder, test);
         }
@@ -90,9 +74,5 @@ impl Walk {
 }
 
 fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
-    }
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }

@@ -14,8 +14,13 @@ fn missing() -> Refusal {
     Refusal::new(401, Reason::CredentialsMissing).challenge("")
 }
 
+/// Credentials of another scheme are none of ours, so there is nothing wrong with a token (RFC 6750 section 3.1).
+fn other_scheme() -> Refusal {
+    Refusal::new(401, Reason::CredentialsMalformed).challenge("")
+}
+
 fn malformed() -> Refusal {
-    Refusal::new(401, Reason::CredentialsMalformed).challenge("invalid_request")
+    Refusal::new(401, Reason::CredentialsMalformed).challenge("invalid_token")
 }
 
 #[tokio::test]
@@ -59,24 +64,27 @@ async fn a_token_anywhere_but_in_the_authorization_header_is_none() {
 async fn an_authorization_header_that_is_not_one_bearer_token_is_refused() {
     let world = World::start().await;
     let token = world.token();
-    let cases = [
+    let schemes = [
         "Basic YWxpY2U6c2VjcmV0".to_owned(),
         "Negotiate abcdefgh".to_owned(),
         format!("DPoP {token}"),
         format!("Token {token}"),
         token.clone(),
-        format!("Bearer  {token}"),
         format!("Bearer\t{token}"),
         format!("Bearer{token}"),
-        "Bearer".to_owned(),
-        format!("Bearer {token} x"),
-        format!("Bearer {token}, Bearer {token}"),
-        format!("Bearer \"{token}\""),
     ];
+    let shapes =
+        [format!("Bearer  {token}"), "Bearer".to_owned(), format!("Bearer {token} x"), format!("Bearer \"{token}\"")];
     for (wire, era) in CELLS {
-        for value in &cases {
-            let call = Call::tool(era, "get_product").header("authorization", value);
-            world.refused(wire, &call, &malformed()).await;
+        let call = |value: &str| Call::tool(era, "get_product").header("authorization", value);
+        for value in &schemes {
+            world.refused(wire, &call(value), &other_scheme()).await;
+        }
+        for value in &shapes {
+            world.refused(wire, &call(value), &malformed()).await;
+        }
+        for value in [format!("Bearer {token}, Bearer {token}"), format!("Bearer {token},")] {
+            world.refused(wire, &call(&value), &Refusal::new(400, Reason::RequestMalformed)).await;
         }
     }
     world.end();
@@ -105,7 +113,10 @@ async fn the_scheme_is_compared_without_case() {
             let Some(Caller::Token { subject, client, token_id, scopes, .. }) = record.caller else {
                 panic!("the caller is known");
             };
-            assert_eq!((subject.as_str(), client.as_deref(), token_id.as_deref()), ("alice", Some("client-1"), Some("token-1")));
+            assert_eq!(
+                (subject.as_str(), client.as_deref(), token_id.as_deref()),
+                ("alice", Some("client-1"), Some("token-1"))
+            );
             assert_eq!(scopes, ["mcp:catalog-read"]);
         }
     }

@@ -23,9 +23,19 @@ async fn world() -> World {
 async fn a_page_of_another_origin_is_refused_before_its_token_is_looked_at() {
     let world = world().await;
     let origins = [
-        "https://evil.example", "null", "http://app.example.test", "https://app.example.test.evil.example", "https://app.example.test:8443",
-        "https://app.example.test/", "https://APP.EXAMPLE.TEST", "https://evil-app.example.test", "http://localhost:3000", "", "*",
-        "https://app.example.test, https://evil.example", "https://app.example.test@evil.example",
+        "https://evil.example",
+        "null",
+        "http://app.example.test",
+        "https://app.example.test.evil.example",
+        "https://app.example.test:8443",
+        "https://app.example.test/",
+        "https://APP.EXAMPLE.TEST",
+        "https://evil-app.example.test",
+        "http://localhost:3000",
+        "",
+        "*",
+        "https://app.example.test, https://evil.example",
+        "https://app.example.test@evil.example",
     ];
     let refusal = Refusal::new(403, Reason::OriginNotAllowed);
     for (wire, era) in CELLS {
@@ -79,15 +89,22 @@ async fn a_preflight_is_answered_here_without_a_token() {
             Call::bare(Method::OPTIONS, PATH)
                 .header("origin", origin)
                 .header("access-control-request-method", "POST")
-                .header("access-control-request-headers", "authorization, Content-Type,mcp-param-sku, cookie, x-evil, mcp-session-id")
+                .header(
+                    "access-control-request-headers",
+                    "authorization, Content-Type,mcp-param-sku, cookie, x-evil, mcp-session-id",
+                )
         };
         let reply = world.send(wire, &preflight(PAGE)).await;
         assert_eq!((reply.status, reply.body.len()), (StatusCode::NO_CONTENT, 0));
         assert_eq!(reply.header("access-control-allow-origin"), PAGE);
         assert_eq!(reply.header("access-control-allow-methods"), "GET, POST, DELETE, OPTIONS");
-        assert_eq!(reply.header("access-control-allow-headers"), "authorization, content-type, mcp-param-sku, mcp-session-id");
+        assert_eq!(
+            reply.header("access-control-allow-headers"),
+            "authorization, content-type, mcp-param-sku, mcp-session-id"
+        );
         assert_eq!(reply.header("access-control-allow-credentials"), "");
-        let (reply, _) = world.refused(wire, &preflight("https://evil.example"), &Refusal::new(403, Reason::OriginNotAllowed)).await;
+        let (reply, _) =
+            world.refused(wire, &preflight("https://evil.example"), &Refusal::new(403, Reason::OriginNotAllowed)).await;
         assert_eq!(reply.header("access-control-allow-headers"), "");
         let plain = world.send(wire, &Call::bare(Method::OPTIONS, PATH)).await;
         assert_eq!((plain.status, plain.header("allow")), (StatusCode::NO_CONTENT, "GET, POST, DELETE, OPTIONS"));
@@ -100,15 +117,28 @@ async fn a_preflight_is_answered_here_without_a_token() {
 async fn a_name_that_was_rebound_to_this_address_is_refused() {
     let world = world().await;
     let names = [
-        "evil.example", "127.0.0.1", "localhost", "mcp.example.test.evil.example", "mcp.example.test:8080", "evil-mcp.example.test",
-        "catalog.shop.svc", "[::1]", "xn--mcp-example.test",
+        "evil.example",
+        "127.0.0.1",
+        "localhost",
+        "mcp.example.test.evil.example",
+        "mcp.example.test:8080",
+        "evil-mcp.example.test",
+        "catalog.shop.svc",
+        "[::1]",
+        "xn--mcp-example.test",
     ];
     for (wire, era) in CELLS {
         for name in names {
             let call = Call::tool(era, "get_product").authority(name).token(&world.token());
             world.refused(wire, &call, &Refusal::new(403, Reason::HostNotAllowed)).await;
         }
-        for name in ["mcp.example.test", "MCP.Example.TEST", "mcp.example.test.", "mcp.example.test:443", "catalog.shop.svc:8443"] {
+        for name in [
+            "mcp.example.test",
+            "MCP.Example.TEST",
+            "mcp.example.test.",
+            "mcp.example.test:443",
+            "catalog.shop.svc:8443",
+        ] {
             world.passed(wire, &Call::tool(era, "get_product").authority(name).token(&world.token())).await;
         }
     }
@@ -141,7 +171,9 @@ async fn nothing_that_a_client_sends_gets_into_urls_that_tollward_names() {
 async fn header_names_with_underscores_imitate_nothing() {
     let world = world().await;
     for (wire, era) in CELLS {
-        for name in ["x_forwarded_user", "mcp_session_id", "mcp_method", "content_length", "transfer_encoding", "x_mcp_subject"] {
+        for name in
+            ["x_forwarded_user", "mcp_session_id", "mcp_method", "content_length", "transfer_encoding", "x_mcp_subject"]
+        {
             let call = Call::tool(era, "get_product").token(&world.token()).header(name, "evil");
             world.refused(wire, &call, &Refusal::new(400, Reason::RequestMalformed)).await;
         }
@@ -156,8 +188,19 @@ async fn header_names_with_underscores_imitate_nothing() {
 async fn a_path_is_the_endpoints_own_byte_for_byte() {
     let world = world().await;
     let malformed = [
-        "/shop/../shop/mcp", "/shop/./mcp", "/shop//mcp", "//shop/mcp", "/shop/mcp/..", "/shop/mcp/.", "/shop%2fmcp", "/shop%2Fmcp",
-        "/shop/%2e%2e/shop/mcp", "/shop/mcp;a=b", "/shop/mcp%00", "/shop%5cmcp", "/shop/mcp/..;/admin",
+        "/shop/../shop/mcp",
+        "/shop/./mcp",
+        "/shop//mcp",
+        "//shop/mcp",
+        "/shop/mcp/..",
+        "/shop/mcp/.",
+        "/shop%2fmcp",
+        "/shop%2Fmcp",
+        "/shop/%2e%2e/shop/mcp",
+        "/shop/mcp;a=b",
+        "/shop/mcp%00",
+        "/shop%5cmcp",
+        "/shop/mcp/..;/admin",
     ];
     let other = ["/shop/mc%70", "/SHOP/mcp", "/shop/mcp/", "/shop/mcp%20", "/shop%252fmcp", "/shop/mcpx", "/shop"];
     for (wire, era) in CELLS {
@@ -179,7 +222,10 @@ async fn a_form_of_another_page_can_not_make_a_call() {
     let world = world().await;
     for (wire, era) in CELLS {
         let call = Call::tool(era, "get_product").token(&world.token());
-        let simple = call.only("content-type", "text/plain").header("sec-fetch-site", "cross-site").header("sec-fetch-mode", "no-cors");
+        let simple = call
+            .only("content-type", "text/plain")
+            .header("sec-fetch-site", "cross-site")
+            .header("sec-fetch-mode", "no-cors");
         let refusal = Refusal::new(415, Reason::MediaTypeRefused).code(-32600);
         world.refused(wire, &simple, &refusal).await;
     }

@@ -162,9 +162,22 @@ async fn a_server_for_anybody_has_no_metadata() {
 async fn everything_else_is_not_found_without_a_token_being_asked_for() {
     let world = World::start().await;
     let targets = [
-        "/", "/shop", "/shop/mcp/", "/SHOP/MCP", "/shop/mcp/server-card", "/inside/mcp", "/metrics", "/readyz", "/livez", "/v1/report",
-        "/.well-known/openid-configuration", "/.well-known/oauth-protected-resource/", "/.well-known/oauth-protected-resource/other",
-        "/.well-known/oauth-protected-resource/shop/mcp/x", "/.well-known/oauth-authorization-server/shop/mcp", "/favicon.ico",
+        "/",
+        "/shop",
+        "/shop/mcp/",
+        "/SHOP/MCP",
+        "/shop/mcp/server-card",
+        "/inside/mcp",
+        "/metrics",
+        "/readyz",
+        "/livez",
+        "/v1/report",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-protected-resource/",
+        "/.well-known/oauth-protected-resource/other",
+        "/.well-known/oauth-protected-resource/shop/mcp/x",
+        "/.well-known/oauth-authorization-server/shop/mcp",
+        "/favicon.ico",
     ];
     for wire in Wire::ALL {
         for target in targets {

@@ -7,7 +7,7 @@ use tollward_sidecar::audit::Ended;
 use tollward_tests::client::{Connection, Wire};
 use tollward_tests::deadline::{eventually, within};
 use tollward_tests::mcp::Call;
-use tollward_tests::upstream::Answer;
+use tollward_tests::upstream::{Answer, event};
 use tollward_tests::world::{CELLS, World};
 
 #[tokio::test]
@@ -24,7 +24,8 @@ async fn a_call_in_flight_is_answered_and_then_the_process_ends() {
         });
         world.upstream.received(1).await;
         let drained = tokio::spawn(world.sidecar.drain());
-        eventually("probes tell that it ends", async || world.sidecar.probe("/readyz").await.text().contains("ending")).await;
+        eventually("probes tell that it ends", async || world.sidecar.probe("/readyz").await.text().contains("ending"))
+            .await;
         eventually("no new connection is accepted", async || TcpStream::connect(public).await.is_err()).await;
         decision.give(Answer::json(&json!({"jsonrpc": "2.0", "id": 1, "result": {"late": true}})));
         let reply = within("the answer comes", waiting).await.unwrap();
@@ -47,10 +48,11 @@ async fn streams_without_an_end_are_ended_cleanly() {
             Era::Modern => Call::rpc(era, "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})),
         };
         let mut opened = world.open(wire, &call.token(&world.token())).await;
-        tap.send(": hello\n\n").await;
-        assert!(opened.event().await.is_some());
+        tap.send(event(&json!({"jsonrpc": "2.0", "method": "notifications/message"}))).await;
+        assert!(within("the event arrives", opened.event()).await.is_some());
         let drained = tokio::spawn(world.sidecar.drain());
-        assert!(within("the stream ends", opened.piece()).await.is_none(), "it ends cleanly");
+        let rest = within("the stream ends", opened.piece()).await;
+        assert!(rest.is_none(), "{wire:?} {era:?}: it ends cleanly: {rest:?}");
         within("the MCP server is let go", tap.gone()).await;
         drop(opened);
         within("the process ends", drained).await.unwrap();

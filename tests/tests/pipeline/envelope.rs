@@ -147,8 +147,16 @@ async fn only_json_in_utf8_without_coding_is_read() {
     let world = World::start().await;
     let refusal = Refusal::new(415, Reason::MediaTypeRefused).code(INVALID_REQUEST);
     let refused = [
-        "text/plain", "application/json-rpc", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json",
-        "application/jsonl", "application/json; charset=utf-16", "application/json; charset=latin1", "application/json, text/plain", "*/*",
+        "text/plain",
+        "application/json-rpc",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "text/json",
+        "application/jsonl",
+        "application/json; charset=utf-16",
+        "application/json; charset=latin1",
+        "application/json, text/plain",
+        "*/*",
     ];
     for (wire, era) in CELLS {
         let call = Call::tool(era, "get_product").token(&world.token());
@@ -260,7 +268,16 @@ async fn a_modern_request_needs_its_meta_members() {
 #[tokio::test]
 async fn an_unknown_method_is_404_in_the_modern_era_and_an_error_of_200_in_the_legacy_era() {
     let world = World::start().await;
-    let methods = ["foo/bar", "tools/callx", "tools//call", "TOOLS/CALL", "rpc.discover", "(stream)", "sampling/createMessage", ""];
+    let methods = [
+        "foo/bar",
+        "tools/callx",
+        "tools//call",
+        "TOOLS/CALL",
+        "rpc.discover",
+        "(stream)",
+        "sampling/createMessage",
+        "",
+    ];
     for (wire, era) in CELLS {
         let (status, other_era) = match era {
             Era::Legacy => (200, "server/discover"),

@@ -6,16 +6,28 @@ use serde_json::json;
 use tollward_policy::operation::Era;
 use tollward_policy::reason::Reason;
 use tollward_sidecar::audit::Ended;
-use tollward_tests::client::Wire;
 use tollward_tests::config::PATH;
 use tollward_tests::mcp::Call;
 use tollward_tests::upstream::{Answer, UPSTREAM_PATH};
 use tollward_tests::world::{CELLS, Refusal, World};
 
-/// Headers that may reach the MCP server. `traceparent` and `tracestate` are Tollward's own.
+/// Headers that may reach the MCP server. `traceparent` and `tracestate` are Tollward's own; baggage passes within bounds.
 const SEEN: &[&str] = &[
-    "accept", "accept-encoding", "content-length", "content-type", "host", "last-event-id", "mcp-method", "mcp-name", "mcp-param-sku",
-    "mcp-protocol-version", "mcp-session-id", "traceparent", "tracestate", "user-agent",
+    "accept",
+    "accept-encoding",
+    "baggage",
+    "content-length",
+    "content-type",
+    "host",
+    "last-event-id",
+    "mcp-method",
+    "mcp-name",
+    "mcp-param-sku",
+    "mcp-protocol-version",
+    "mcp-session-id",
+    "traceparent",
+    "tracestate",
+    "user-agent",
 ];
 
 /// Headers that must not, each with something that would show.
@@ -45,7 +57,6 @@ const HOSTILE: &[(&str, &str)] = &[
     ("if-none-match", "evil"),
     ("range", "bytes=0-1"),
     ("accept-encoding", "gzip, br"),
-    ("baggage", "evil=1"),
     ("x-api-key", "evil"),
     ("mcp-param-x_y", "evil"),
 ];
@@ -94,7 +105,11 @@ async fn the_body_arrives_byte_for_byte() {
     for (wire, era) in CELLS {
         let good = String::from_utf8(call(&world, era).body.to_vec()).unwrap();
         let odd = good
-            .replacen("\"A-1\"", "\"\\u00e4 \\ud83d\\ude00 \u{1f600} \\/ 1\", \"n\": 1.50e+3, \"big\": 123456789012345678901234567890", 1)
+            .replacen(
+                "\"A-1\"",
+                "\"\\u00e4 \\ud83d\\ude00 \u{1f600} \\/ 1\", \"n\": 1.50e+3, \"big\": 123456789012345678901234567890",
+                1,
+            )
             .replacen('{', " \r\n\t{ ", 1)
             + "\n\n ";
         world.passed(wire, &call(&world, era).body(odd.clone())).await;
@@ -124,14 +139,28 @@ async fn a_trace_goes_on_and_one_that_is_no_trace_is_begun_anew() {
 async fn only_listed_headers_of_the_mcp_server_reach_the_client() {
     let world = World::start().await;
     let hostile = [
-        ("set-cookie", "a=evil"), ("location", "https://evil.example"), ("www-authenticate", "Bearer realm=\"evil\""),
-        ("access-control-allow-origin", "https://evil.example"), ("access-control-allow-credentials", "true"), ("server", "evil/1"),
-        ("x-powered-by", "evil"), ("server-timing", "evil;dur=1"), ("x-mcp-subject", "evil"), ("mcp-session-id", "evil"),
-        ("ratelimit", "\"evil\";r=9"), ("clear-site-data", "\"evil\""), ("refresh", "0;url=https://evil.example"), ("link", "<evil>"),
-        ("strict-transport-security", "max-age=0; evil"), ("alt-svc", "h3=\"evil:443\""), ("trailer", "evil"), ("keep-alive", "evil"),
+        ("set-cookie", "a=evil"),
+        ("location", "https://evil.example"),
+        ("www-authenticate", "Bearer realm=\"evil\""),
+        ("access-control-allow-origin", "https://evil.example"),
+        ("access-control-allow-credentials", "true"),
+        ("server", "evil/1"),
+        ("x-powered-by", "evil"),
+        ("server-timing", "evil;dur=1"),
+        ("x-mcp-subject", "evil"),
+        ("mcp-session-id", "evil"),
+        ("ratelimit", "\"evil\";r=9"),
+        ("clear-site-data", "\"evil\""),
+        ("refresh", "0;url=https://evil.example"),
+        ("link", "<evil>"),
+        ("strict-transport-security", "max-age=0; evil"),
+        ("alt-svc", "h3=\"evil:443\""),
+        ("trailer", "evil"),
+        ("keep-alive", "evil"),
     ];
     for (wire, era) in CELLS {
-        let mut answer = Answer::json(&json!({"jsonrpc": "2.0", "id": 1, "result": {}})).with("cache-control", "max-age=5");
+        let mut answer =
+            Answer::json(&json!({"jsonrpc": "2.0", "id": 1, "result": {}})).with("cache-control", "max-age=5");
         for (name, value) in hostile {
             answer = answer.with(name, value);
         }
@@ -151,7 +180,8 @@ async fn an_mcp_server_that_asks_for_tokens_or_redirects_is_broken() {
     for (wire, era) in CELLS {
         for status in [301, 302, 303, 307, 308, 401, 403, 407] {
             let answer = Answer::typed(StatusCode::from_u16(status).unwrap(), "application/json", "{\"evil\":true}");
-            let answer = answer.with("location", "http://evil.example/mcp").with("www-authenticate", "Basic realm=\"evil\"");
+            let answer =
+                answer.with("location", "http://evil.example/mcp").with("www-authenticate", "Basic realm=\"evil\"");
             world.upstream.next(answer.with("set-cookie", "evil=1"));
             let before = world.upstream.count();
             let (reply, record) = world.failed(wire, &call(&world, era), &refusal).await;
@@ -239,7 +269,10 @@ async fn an_answer_that_breaks_off_can_not_be_taken_for_whole() {
             tap.cut().await;
             assert!(opened.piece().await.unwrap().is_err(), "{wire:?} {media}: the client can tell");
             let record = world.sidecar.records.wait_for(records + 1).await;
-            assert_eq!((record.decision.reason, record.outcome.unwrap().ended), (Reason::UpstreamInvalid, Ended::UpstreamBroke));
+            assert_eq!(
+                (record.decision.reason, record.outcome.unwrap().ended),
+                (Reason::UpstreamInvalid, Ended::UpstreamBroke)
+            );
         }
     }
     world.end();
@@ -306,11 +339,16 @@ async fn secrets_in_arguments_are_not_recorded() {
     let world = World::start().await;
     for (wire, era) in CELLS {
         let arguments = json!({"sku": "A-1", "password": "hunter2", "note": format!("Bearer {}", world.token())});
-        let call = Call::rpc(era, "tools/call", json!({"name": "get_product", "arguments": arguments})).token(&world.token());
+        let call =
+            Call::rpc(era, "tools/call", json!({"name": "get_product", "arguments": arguments})).token(&world.token());
         let (_, record) = world.passed(wire, &call).await;
         let kept = record.call.unwrap().arguments.unwrap();
         assert_eq!(kept, json!({"sku": "A-1", "password": "[redacted]", "note": "[redacted]"}));
-        assert_eq!(world.upstream.last().json()["params"]["arguments"]["password"], "hunter2", "the MCP server gets it");
+        assert_eq!(
+            world.upstream.last().json()["params"]["arguments"]["password"],
+            "hunter2",
+            "the MCP server gets it"
+        );
     }
 }
 
@@ -319,10 +357,10 @@ async fn text_of_the_caller_can_not_break_a_record() {
     let world = World::start().await;
     let agent = "evil\" \u{2028} {\"allowed\":true}";
     for (wire, era) in CELLS {
-        let name = "get_\u{1b}[31m\u{2028}\"},{";
-        let call = Call::rpc(era, "tools/call", json!({"name": name})).token(&world.token());
-        let call = if era == Era::Modern { call.without("mcp-name") } else { call };
-        let mut call = call;
+        let name = "get_\u{2028}\"},{ \u{202e}";
+        let mut call = Call::rpc(era, "tools/call", json!({"name": "x"})).token(&world.token()).without("mcp-name");
+        let body = String::from_utf8(call.body.to_vec()).unwrap();
+        call.body = body.replacen("\"name\":\"x\"", &format!("\"name\":{}", json!(name)), 1).into();
         call.headers.insert("user-agent", http::HeaderValue::from_bytes(agent.as_bytes()).unwrap());
         let records = world.sidecar.records.count();
         world.send(wire, &call).await;

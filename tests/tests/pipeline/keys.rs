@@ -75,7 +75,8 @@ async fn when_the_issuer_fails_later_known_keys_count_and_unknown_ones_wait() {
         world.issuer.set_health(health);
         let unknown = world.issuer.token().with_header("kid", "key-9").mint();
         for (wire, era) in CELLS {
-            let (reply, _) = world.refused(wire, &call(era, &unknown), &Refusal::new(503, Reason::KeysUnavailable)).await;
+            let (reply, _) =
+                world.refused(wire, &call(era, &unknown), &Refusal::new(503, Reason::KeysUnavailable)).await;
             assert!(!reply.header("retry-after").is_empty(), "a good token must not be thrown away");
             world.passed(wire, &call(era, &good)).await;
         }
@@ -90,7 +91,8 @@ async fn a_hundred_invented_key_ids_cost_one_fetch_and_good_tokens_pass_meanwhil
     let invented: Vec<_> =
         (0..100).map(|number| world.issuer.token().with_header("kid", format!("invented-{number}")).mint()).collect();
     let good = world.token();
-    let replies = join_all(invented.iter().map(|token| async { world.send(Wire::Http1, &call(Era::Modern, token)).await }));
+    let replies =
+        join_all(invented.iter().map(|token| async { world.send(Wire::Http1, &call(Era::Modern, token)).await }));
     let meanwhile = async { world.send(Wire::Http2, &call(Era::Legacy, &good)).await };
     let (replies, meanwhile) = tokio::join!(replies, meanwhile);
     assert_eq!(meanwhile.status, StatusCode::OK);

@@ -126,7 +126,8 @@ async fn a_list_that_can_not_be_read_is_withheld() {
             assert!(!reply.text().contains("drop_table"), "{media} {body}");
             assert!(record.decision.allowed, "the call was let through; the answer failed");
         }
-        let compressed = Answer::typed(StatusCode::OK, "application/json", good.clone()).with("content-encoding", "gzip");
+        let compressed =
+            Answer::typed(StatusCode::OK, "application/json", good.clone()).with("content-encoding", "gzip");
         world.upstream.next(compressed);
         world.failed(wire, &list(era, "tools/list", &world.token()), &refusal).await;
     }
@@ -137,9 +138,12 @@ async fn a_list_that_can_not_be_read_is_withheld() {
 async fn an_event_that_can_not_be_read_ends_the_stream_before_it() {
     let world = World::start().await;
     for (wire, era) in CELLS {
-        let broken = format!("{}data: not json drop_table\n\n{}", event(&tools(&["get_product"])), event(&tools(&["secret_report"])));
-        world.upstream.next(Answer::typed(StatusCode::OK, "text/event-stream", broken));
+        let (answer, tap) = Answer::stream("text/event-stream");
+        world.upstream.next(answer);
         let mut opened = world.open(wire, &list(era, "tools/list", &world.token())).await;
+        tap.send(event(&json!({"jsonrpc": "2.0", "method": "notifications/progress"}))).await;
+        assert!(opened.event().await.is_some());
+        tap.send(format!("data: not json drop_table\n\n{}", event(&tools(&["secret_report"])))).await;
         let mut seen = String::new();
         let failed = loop {
             match opened.piece().await {

@@ -40,7 +40,10 @@ fn a_bad_configuration_fails_with_everything_that_is_wrong() {
         (with("/routes", json!([])).to_string(), &["at least one server"]),
         (two.to_string(), &["audiences", "must use http", "loopback"]),
         (with("/minReader", json!(99)).to_string(), &["upgrade the data plane"]),
-        (with("/identityProviders/0/algorithms", json!(["HS256"])).to_string(), &["identityProviders[0].algorithms", "HS256"]),
+        (
+            with("/identityProviders/0/algorithms", json!(["HS256"])).to_string(),
+            &["identityProviders[0].algorithms", "HS256"],
+        ),
         (format!("{good} {{}}"), &["trailing"]),
     ];
     for (content, expected) in cases {

@@ -37,7 +37,8 @@ async fn a_tightened_policy_is_enforced_within_two_seconds_and_open_streams_go_o
         config.routes[0].rules[0].action = Action::Deny;
         config.routes[0].rules[0].scopes.clear();
     });
-    eventually_within(IN_FORCE, "the new rule denies", async || status(&world, &call).await == StatusCode::FORBIDDEN).await;
+    eventually_within(IN_FORCE, "the new rule denies", async || status(&world, &call).await == StatusCode::FORBIDDEN)
+        .await;
     for (wire, era) in CELLS {
         let call = Call::tool(era, "get_product").token(&world.token());
         let (_, record) = world.refused(wire, &call, &Refusal::new(403, Reason::RuleDenied).answering()).await;
@@ -105,7 +106,8 @@ async fn an_unread_change_may_have_been_a_tightening_so_it_is_503_after_ten_minu
     let mut world = reporting(&operator).await;
     let call = |world: &World, era| Call::tool(era, "get_product").token(&world.token());
     world.sidecar.config.write(b"{");
-    eventually_within(IN_FORCE, "it is refused", async || operator.report(&world.sidecar).await.rejected.is_some()).await;
+    eventually_within(IN_FORCE, "it is refused", async || operator.report(&world.sidecar).await.rejected.is_some())
+        .await;
     world.clock.advance(590);
     world.passed(Wire::Http1, &call(&world, Era::Modern)).await;
     world.clock.advance(11);
@@ -131,7 +133,8 @@ async fn a_change_that_needs_a_new_process_is_said_and_the_rest_is_enforced() {
         config.process.drain_seconds = 11;
         config.routes[0].rules.clear();
     });
-    eventually_within(IN_FORCE, "it is reported", async || operator.report(&world.sidecar).await.restart_required).await;
+    eventually_within(IN_FORCE, "it is reported", async || operator.report(&world.sidecar).await.restart_required)
+        .await;
     let call = Call::tool(Era::Modern, "get_product").token(&world.token());
     world.refused(Wire::Http2, &call, &Refusal::new(403, Reason::NoRuleMatched).answering()).await;
     world.end();

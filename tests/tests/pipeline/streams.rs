@@ -55,7 +55,8 @@ async fn a_filtered_list_is_not_held_back_either() {
         let list = Call::rpc(era, "tools/list", json!({})).token(&world.token());
         let mut opened = world.open(wire, &list).await;
         tap.send(": keep-alive\n\n").await;
-        assert!(within("the comment arrives", opened.event()).await.is_some());
+        let comment = within("the comment arrives", opened.piece()).await.unwrap().unwrap();
+        assert!(comment.starts_with(b": keep-alive\n"), "{comment:?}");
         tap.send(progress(1)).await;
         let seen = within("the event arrives", opened.event()).await.unwrap();
         assert!(seen.contains("notifications/progress"), "{seen}");
@@ -128,7 +129,9 @@ async fn one_stream_of_an_http2_connection_that_is_reset_takes_no_other_with_it(
 fn open_ended(era: Era, token: &str) -> Call {
     match era {
         Era::Legacy => Call::listen().token(token),
-        Era::Modern => Call::rpc(era, "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).token(token),
+        Era::Modern => {
+            Call::rpc(era, "subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).token(token)
+        }
     }
 }
 
@@ -144,7 +147,7 @@ async fn an_open_ended_stream_ends_when_its_token_does() {
         tap.send(progress(1)).await;
         assert!(opened.event().await.is_some());
         let rest = within_time(Duration::from_secs(5), "the stream ends with the token", opened.piece()).await;
-        assert!(rest.is_none(), "it ends cleanly");
+        assert!(rest.is_none(), "{wire:?} {era:?}: it ends cleanly: {rest:?}");
         within_time(SECOND, "the MCP server is let go", tap.gone()).await;
         let record = world.sidecar.records.wait_for(records + 1).await;
         assert_eq!(record.outcome.unwrap().ended, Ended::TokenExpired);
@@ -160,14 +163,7 @@ async fn a_stream_that_never_pauses_ends_with_its_token_too() {
         world.upstream.next(answer);
         let token = world.issuer.token().with_claim("exp", world.issuer.now() + 2).mint();
         let mut opened = world.open(wire, &open_ended(era, &token)).await;
-        let talking = tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    () = tap.gone() => return,
-                    () = tap.send(progress(1).repeat(200)) => {}
-                }
-            }
-        });
+        let talking = tokio::spawn(async move { while tap.offer(progress(1).repeat(200)).await {} });
         let reading = async { while let Some(Ok(_)) = opened.piece().await {} };
         within_time(Duration::from_secs(5), "the stream ends with the token", reading).await;
         within("the MCP server is let go", talking).await.unwrap();

@@ -21,7 +21,8 @@ fn headers(token: &Token, key: &Key, attacker: &Arc<Key>) -> Vec<Case> {
         signed.mint_with(|input| aws_lc_rs::hmac::sign(&secret, input).as_ref().to_vec())
     };
     let with = |name: &str, value: serde_json::Value| token.clone().with_header(name, value).mint();
-    let forged = |name: &str, value: serde_json::Value| token.clone().with_header(name, value).forged_by(attacker).mint();
+    let forged =
+        |name: &str, value: serde_json::Value| token.clone().with_header(name, value).forged_by(attacker).mint();
     let unsigned = |alg: &str| token.clone().with_header("alg", alg).mint_with(|_| Vec::new());
     vec![
         ("alg is none", unsigned("none"), Reason::TokenAlgorithmRefused),
@@ -51,8 +52,16 @@ fn headers(token: &Token, key: &Key, attacker: &Arc<Key>) -> Vec<Case> {
         ("b64 is false", with("b64", json!(false)), Reason::TokenMalformed),
         ("cty is JWT", with("cty", json!("JWT")), Reason::TokenMalformed),
         ("signed by the key in its own jwk", forged("jwk", attacker.jwk()), Reason::TokenSignatureInvalid),
-        ("signed by a key behind its jku", forged("jku", json!("http://127.0.0.1:1/jwks")), Reason::TokenSignatureInvalid),
-        ("signed by a key behind its x5u", forged("x5u", json!("http://127.0.0.1:1/x5u")), Reason::TokenSignatureInvalid),
+        (
+            "signed by a key behind its jku",
+            forged("jku", json!("http://127.0.0.1:1/jwks")),
+            Reason::TokenSignatureInvalid,
+        ),
+        (
+            "signed by a key behind its x5u",
+            forged("x5u", json!("http://127.0.0.1:1/x5u")),
+            Reason::TokenSignatureInvalid,
+        ),
     ]
 }
 
@@ -91,7 +100,7 @@ fn claims(token: &Token) -> Vec<Case> {
         ("aud is in capitals", with("aud", json!(audience.to_uppercase())), Reason::AudienceMismatch),
         ("aud is a list of others", with("aud", json!(["a", "b"])), Reason::AudienceMismatch),
         ("aud is a number", with("aud", json!(1)), Reason::TokenClaimsInvalid),
-        ("aud is an empty list", with("aud", json!([])), Reason::TokenClaimsInvalid),
+        ("aud is an empty list", with("aud", json!([])), Reason::AudienceMismatch),
         ("sub is missing", token.clone().without("sub").mint(), Reason::TokenClaimsInvalid),
         ("sub is empty", with("sub", json!("")), Reason::TokenClaimsInvalid),
         ("sub is a number", with("sub", json!(7)), Reason::TokenClaimsInvalid),
@@ -107,12 +116,13 @@ fn forms(token: &Token) -> Vec<Case> {
     let good = token.mint();
     let (input, signature) = good.rsplit_once('.').unwrap();
     let payload = token.payload();
-    let flipped = if let Some(rest) = signature.strip_prefix('A') { format!("B{rest}") } else { format!("A{}", &signature[1..]) };
+    let flipped =
+        if let Some(rest) = signature.strip_prefix('A') { format!("B{rest}") } else { format!("A{}", &signature[1..]) };
     let twice = payload.replacen('{', "{\"sub\":\"mallory\",", 1);
     let escaped = payload.replacen('{', "{\"\\u0073ub\":\"mallory\",", 1);
     vec![
         ("the signature is another", format!("{input}.{flipped}"), Reason::TokenSignatureInvalid),
-        ("the signature is shorter", format!("{input}.{}", &signature[..signature.len() - 4]), Reason::TokenSignatureInvalid),
+        ("the signature is shorter", format!("{input}.{}", encode(&[1; 60])), Reason::TokenSignatureInvalid),
         ("the signature is missing", format!("{input}."), Reason::TokenSignatureInvalid),
         ("the signature is all zero", format!("{input}.{}", encode(&[0; 64])), Reason::TokenSignatureInvalid),
         ("the signature has padding", format!("{good}=="), Reason::TokenMalformed),
@@ -126,8 +136,16 @@ fn forms(token: &Token) -> Vec<Case> {
         ("sub stands twice, once with an escape", token.mint_payload(&escaped), Reason::TokenMalformed),
         ("the payload is a list", token.mint_payload("[]"), Reason::TokenMalformed),
         ("the payload is text", token.mint_payload("\"alice\""), Reason::TokenMalformed),
-        ("the payload has a byte order mark", token.mint_payload(&format!("\u{feff}{payload}")), Reason::TokenMalformed),
-        ("the payload goes on after its object", token.mint_payload(&format!("{payload}{payload}")), Reason::TokenMalformed),
+        (
+            "the payload has a byte order mark",
+            token.mint_payload(&format!("\u{feff}{payload}")),
+            Reason::TokenMalformed,
+        ),
+        (
+            "the payload goes on after its object",
+            token.mint_payload(&format!("{payload}{payload}")),
+            Reason::TokenMalformed,
+        ),
     ]
 }
 
@@ -172,8 +190,9 @@ async fn every_refused_token_is_told_what_is_wrong_with_it() {
 #[tokio::test]
 async fn every_algorithm_that_the_provider_may_use_is_verified() {
     let world = World::start().await;
-    let keys: Vec<_> =
-        ["RS256", "PS256", "ES256", "ES384", "EdDSA"].map(|name| Arc::new(Key::new(&format!("key-{name}"), name))).to_vec();
+    let keys: Vec<_> = ["RS256", "PS256", "ES256", "ES384", "EdDSA"]
+        .map(|name| Arc::new(Key::new(&format!("key-{name}"), name)))
+        .to_vec();
     world.issuer.publish(keys.iter().cloned());
     for key in &keys {
         let token = world.issuer.token().signed_by(key).mint();

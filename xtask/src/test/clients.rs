@@ -1,5 +1,5 @@
-//! Installs the real MCP clients and servers of `tests/clients`: npm packages beside their lock file, Python packages in
-//! a virtual environment in the cache. Both are left alone while their lock files stay the same.
+//! Installs the real MCP clients and servers of `tests/clients` and the conformance suite: npm packages beside their lock
+//! files, Python packages in a virtual environment in the cache. They are left alone while their lock files stay the same.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,19 @@ use crate::{cache, process, say, workspace};
 /// Says for which lock file an installation was finished.
 const STAMP: &str = ".tollward-installed-for";
 
-/// `npm ci` in `tests/clients`; returns that folder.
+/// The npm packages of `tests/clients`; returns that folder.
 pub(super) fn node() -> Result<PathBuf> {
-    let folder = workspace::root()?.join("tests/clients");
+    npm("tests/clients")
+}
+
+/// The npm packages of `tests/conformance`; returns that folder.
+pub(super) fn conformance() -> Result<PathBuf> {
+    npm("tests/conformance")
+}
+
+/// `npm ci` in a folder of the checkout; returns that folder.
+fn npm(name: &str) -> Result<PathBuf> {
+    let folder = workspace::root()?.join(name);
     let lock = read(&folder.join("package-lock.json"))?;
     let npm = process::require("npm", "install Node.js 20 or later, with npm")?;
     let key = cache::key([lock.as_slice()]);
@@ -25,11 +35,11 @@ pub(super) fn node() -> Result<PathBuf> {
             return Ok(());
         }
         let started = Instant::now();
-        say::note("  npm packages: installing");
+        say::note(format!("  npm packages of {name}: installing"));
         let mut command = Command::new(&npm);
         command.args(["ci", "--no-audit", "--no-fund", "--loglevel", "error"]).current_dir(&folder);
         process::capture(&mut command)?;
-        say::note(format!("  npm packages: installed in {}", say::elapsed(started.elapsed())));
+        say::note(format!("  npm packages of {name}: installed in {}", say::elapsed(started.elapsed())));
         write(&stamp, &key)
     })?;
     Ok(folder)

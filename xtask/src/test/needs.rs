@@ -29,6 +29,10 @@ pub(super) enum Need {
     NodeClients,
     /// The MCP clients that run on Python.
     PythonClients,
+    /// The official conformance suite, which runs on a Node.js of its own.
+    Conformance,
+    /// Java and Maven, with which the tests fetch and run Keycloak.
+    Keycloak,
 }
 
 impl Need {
@@ -36,8 +40,9 @@ impl Need {
         match self {
             Self::Network => packages::NETWORK,
             Self::PythonClients => packages::PYTHON,
+            Self::Keycloak => packages::JAVA,
             Self::Node => packages::NODE,
-            Self::ControlPlane | Self::Helm | Self::Images | Self::NodeClients => &[],
+            Self::ControlPlane | Self::Helm | Self::Images | Self::NodeClients | Self::Conformance => &[],
         }
     }
 
@@ -50,19 +55,22 @@ impl Need {
             Self::Images => "the images",
             Self::NodeClients => "the npm packages",
             Self::PythonClients => "the Python packages",
+            Self::Conformance => "the conformance suite",
+            Self::Keycloak => "Java and Maven",
         }
     }
 
     /// Installs it, and returns the variable that tells tests where it is.
     fn install(self) -> Result<Variable> {
         match self {
-            Self::Network => Ok(None),
+            Self::Network | Self::Keycloak => Ok(None),
             Self::ControlPlane => Ok(Some(("TOLLWARD_CLUSTER_BIN", binaries::install(binaries::CONTROL_PLANE)?))),
             Self::Node => Ok(Some(("TOLLWARD_CLUSTER_BIN", binaries::install(binaries::NODE)?))),
             Self::Helm => Ok(Some(("TOLLWARD_CLUSTER_BIN", binaries::install(&["helm"])?))),
             Self::Images => Ok(Some(("TOLLWARD_IMAGES", image::install()?))),
             Self::NodeClients => Ok(Some(("TOLLWARD_CLIENTS", clients::node()?))),
             Self::PythonClients => Ok(Some(("TOLLWARD_PYTHON", clients::python()?))),
+            Self::Conformance => Ok(Some(("TOLLWARD_CONFORMANCE", clients::conformance()?))),
         }
     }
 }

@@ -63,10 +63,31 @@ pub(super) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "integration",
-        about: "the crates together, with a real API server and real MCP clients",
-        needs: &[Need::Network, Need::ControlPlane, Need::Helm, Need::NodeClients, Need::PythonClients],
+        about: "the crates together: the whole pipeline, the chart on a real API server, hygiene",
+        needs: &[Need::Network, Need::ControlPlane, Need::Helm],
         only_with_all: false,
         tests: Tests::OtherFiles,
+    },
+    Suite {
+        name: "clients",
+        about: "the official TypeScript and Python clients through the sidecar, with a real identity provider",
+        needs: &[Need::NodeClients, Need::PythonClients],
+        only_with_all: false,
+        tests: Tests::Files { names: &["clients"], in_cluster: false },
+    },
+    Suite {
+        name: "conformance",
+        about: "the official conformance suite, directly and through the sidecar",
+        needs: &[Need::NodeClients, Need::Conformance],
+        only_with_all: true,
+        tests: Tests::Files { names: &["conformance"], in_cluster: false },
+    },
+    Suite {
+        name: "keycloak",
+        about: "a real Keycloak as identity provider",
+        needs: &[Need::NodeClients, Need::Keycloak],
+        only_with_all: true,
+        tests: Tests::Files { names: &["keycloak"], in_cluster: false },
     },
     Suite {
         name: "cluster",

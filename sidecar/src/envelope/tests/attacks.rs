@@ -130,6 +130,15 @@ fn p09_p10_what_is_not_one_document_in_utf8_is_refused() {
 }
 
 #[test]
+fn a_version_in_the_body_is_refused_with_those_that_may_stand_there() {
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{
+        "io.modelcontextprotocol/protocolVersion":"v999.0.0","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+    let error = post(&[("mcp-protocol-version", "v999.0.0"), ("mcp-method", "server/discover")], body).unwrap_err();
+    assert_eq!(error.rpc_code, -32022);
+    assert_eq!(error.data.unwrap()["supported"], serde_json::json!(["2026-07-28"]));
+}
+
+#[test]
 fn p14_versions_that_are_not_served_are_refused_with_those_that_are() {
     for version in ["2024-11-05", "junk", "", "2026-07-29", "2025-06-18, 2026-07-28"] {
         let error = post(&[("mcp-protocol-version", version)], PING).unwrap_err();

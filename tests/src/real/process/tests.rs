@@ -1,8 +1,8 @@
-use super::{Process, command};
-use std::fs;
-use std::time::{Duration, Instant};
+//! Ends of programs, by the harness and by themselves. A process that is only waited for counts as gone.
 
-const LIMIT: Duration = Duration::from_secs(10);
+use super::{Process, command};
+use crate::deadline::{DEADLINE, eventually};
+use std::fs;
 
 fn shell(script: &str) -> Process {
     let mut shell = command("sh");
@@ -10,38 +10,34 @@ fn shell(script: &str) -> Process {
     Process::start("a shell", shell)
 }
 
-/// True once the process is gone or only waits to be collected.
-fn gone(id: &str) -> bool {
-    let end = Instant::now() + LIMIT;
-    loop {
+async fn all_gone(ids: &str) {
+    assert_eq!(ids.split(' ').count(), 2, "{ids}");
+    let gone = |id: &str| {
         let state = fs::read_to_string(format!("/proc/{id}/stat")).ok();
-        let ended = state.is_none_or(|state| state.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')));
-        if ended || Instant::now() > end {
-            return ended;
-        }
-        std::thread::sleep(super::LOOK);
-    }
+        state.is_none_or(|state| state.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
+    };
+    eventually("the program and its child are gone", async || ids.split(' ').all(gone)).await;
 }
 
-#[test]
-fn a_dropped_program_ends_with_its_children() {
+#[tokio::test]
+async fn a_dropped_program_ends_with_its_children() {
     let process = shell("sleep 1000 & echo $! $$; wait");
-    let ids = process.line(LIMIT);
+    let ids = process.line(DEADLINE);
     drop(process);
-    assert!(ids.split(' ').count() == 2 && ids.split(' ').all(gone), "{ids}");
+    all_gone(&ids).await;
 }
 
-#[test]
-fn a_program_ends_when_the_pipe_to_this_process_breaks() {
+#[tokio::test]
+async fn a_program_ends_when_the_pipe_to_this_process_breaks() {
     let mut process = shell("sleep 1000 & echo $! $$; wait");
-    let ids = process.line(LIMIT);
+    let ids = process.line(DEADLINE);
     drop(process.child.stdin.take());
-    assert!(ids.split(' ').all(gone), "{ids}");
+    all_gone(&ids).await;
 }
 
 #[test]
 fn a_program_that_ends_by_itself_is_reported_with_what_it_wrote() {
-    let ended = shell("echo one; echo two; echo why >&2; exit 3").ended(LIMIT);
+    let ended = shell("echo one; echo two; echo why >&2; exit 3").ended(DEADLINE);
     assert_eq!(ended.status.code(), Some(3));
     assert_eq!((ended.output.as_str(), ended.errors.as_str()), ("one\ntwo\n", "why\n"));
 }

@@ -1,3 +1,5 @@
+//! What counts as worse, and how results are read.
+
 use super::{Check, Difference, Outcome, Outcomes, Status, read};
 use std::collections::BTreeMap;
 

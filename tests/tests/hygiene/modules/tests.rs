@@ -9,12 +9,7 @@ fn circles_of(files: &[(&str, &str)]) -> Vec<String> {
     let modules: Vec<Module> = files
         .iter()
         .map(|(name, text)| Module {
-            path: name
-                .trim_end_matches('!')
-                .split("::")
-                .filter(|part| !part.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            path: name.trim_end_matches('!').split("::").filter(|part| !part.is_empty()).map(str::to_owned).collect(),
             file: format!("{name}.rs"),
             test: name.ends_with('!'),
             source: scan(text).expect("the example is Rust"),
@@ -35,19 +30,10 @@ fn one_way_arrows_are_fine() {
 
 #[test]
 fn two_modules_that_import_each_other_are_a_circle() {
-    let found = circles_of(&[
-        ("", ""),
-        ("a", "use crate::{b::B, c};"),
-        ("b", "fn f() -> super::a::A { todo() }"),
-        ("c", ""),
-    ]);
+    let found =
+        circles_of(&[("", ""), ("a", "use crate::{b::B, c};"), ("b", "fn f() -> super::a::A { todo() }"), ("c", "")]);
     assert_eq!(found.len(), 1);
-    assert!(
-        found
-            .iter()
-            .all(|circle| circle.contains("a -> b") && circle.contains("b -> a")),
-        "{found:?}"
-    );
+    assert!(found.iter().all(|circle| circle.contains("a -> b") && circle.contains("b -> a")), "{found:?}");
     assert!(found.iter().all(|circle| !circle.contains("-> c")), "{found:?}");
 }
 
@@ -75,22 +61,15 @@ fn a_circle_through_a_name_that_the_crate_root_exports_is_found() {
 
 #[test]
 fn a_circle_within_a_folder_is_found() {
-    let found = circles_of(&[
-        ("", ""),
-        ("a", ""),
-        ("a::one", "use super::two::T;"),
-        ("a::two", "use crate::a::one::O;"),
-    ]);
+    let found =
+        circles_of(&[("", ""), ("a", ""), ("a::one", "use super::two::T;"), ("a::two", "use crate::a::one::O;")]);
     assert_eq!(found.len(), 1);
 }
 
 #[test]
 fn a_circle_within_a_macro_is_found() {
-    let found = circles_of(&[
-        ("", ""),
-        ("a", "macro_rules! m { () => { $crate::b::f() } }"),
-        ("b", "use crate::a::A;"),
-    ]);
+    let found =
+        circles_of(&[("", ""), ("a", "macro_rules! m { () => { $crate::b::f() } }"), ("b", "use crate::a::A;")]);
     assert_eq!(found.len(), 1);
 }
 
@@ -111,10 +90,6 @@ fn test_code_closes_no_circle() {
 
 #[test]
 fn code_for_all_but_tests_is_no_test_code() {
-    let found = circles_of(&[
-        ("", ""),
-        ("a", "use crate::b::B;"),
-        ("b", "#[cfg(not(test))] use crate::a::A;"),
-    ]);
+    let found = circles_of(&[("", ""), ("a", "use crate::b::B;"), ("b", "#[cfg(not(test))] use crate::a::A;")]);
     assert_eq!(found.len(), 1);
 }

@@ -13,15 +13,8 @@ fn paths(source: &Source) -> Vec<String> {
 #[test]
 fn a_use_tree_is_read_leaf_by_leaf() {
     let source = read("use crate::{a::{self, B as C}, d::*}; pub(crate) use self::x::Y; use ::std::fmt;");
-    assert_eq!(
-        paths(&source),
-        ["crate::a", "crate::a::B", "crate::d::*", "self::x::Y", "std::fmt"]
-    );
-    let binds: Vec<_> = source
-        .paths
-        .iter()
-        .map(|used| used.binds.as_deref().unwrap_or_default())
-        .collect();
+    assert_eq!(paths(&source), ["crate::a", "crate::a::B", "crate::d::*", "self::x::Y", "std::fmt"]);
+    let binds: Vec<_> = source.paths.iter().map(|used| used.binds.as_deref().unwrap_or_default()).collect();
     assert_eq!(binds, ["a", "C", "*", "Y", "fmt"]);
 }
 
@@ -46,22 +39,13 @@ fn modules_are_read_with_their_file_and_place() {
         .declarations
         .iter()
         .map(|declaration| {
-            (
-                declaration.inside.join("::"),
-                declaration.name.as_str(),
-                declaration.path.as_deref(),
-                declaration.test,
-            )
+            (declaration.inside.join("::"), declaration.name.as_str(), declaration.path.as_deref(), declaration.test)
         })
         .collect();
     let outer = "outer".to_owned();
     assert_eq!(
         found,
-        [
-            (String::new(), "y", Some("x/y.rs"), true),
-            (String::new(), "in", None, false),
-            (outer, "inner", None, false)
-        ]
+        [(String::new(), "y", Some("x/y.rs"), true), (String::new(), "in", None, false), (outer, "inner", None, false)]
     );
     assert_eq!(source.inline_modules, [["outer"]]);
 }
@@ -70,18 +54,8 @@ fn modules_are_read_with_their_file_and_place() {
 fn only_what_an_attribute_marks_is_test_code() {
     let source =
         read("#[cfg(test)] use a::{b, c}; use d::e; #[tokio::test] async fn f<A, B>() { g::h() } fn i() { j::k() }");
-    let tests: Vec<_> = source
-        .paths
-        .iter()
-        .map(|used| (used.segments.join("::"), used.test))
-        .collect();
-    let expected = [
-        ("a::b", true),
-        ("a::c", true),
-        ("d::e", false),
-        ("g::h", true),
-        ("j::k", false),
-    ];
+    let tests: Vec<_> = source.paths.iter().map(|used| (used.segments.join("::"), used.test)).collect();
+    let expected = [("a::b", true), ("a::c", true), ("d::e", false), ("g::h", true), ("j::k", false)];
     assert_eq!(tests, expected.map(|(path, test)| (path.to_owned(), test)));
 }
 

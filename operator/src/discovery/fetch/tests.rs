@@ -1,6 +1,7 @@
 //! What is found at an issuer, over real sockets on loopback.
 
-use super::{Discovered, DiscoverySource as _, GuardedDiscovery, Question, addresses};
+use super::{GuardedDiscovery, addresses};
+use crate::discovery::{Discovered, DiscoverySource as _, Question};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;

@@ -1,11 +1,13 @@
 //! The answers of issuers, kept: a reconcile takes what is there and never waits for an issuer.
 
-use super::discovery::{Discovered, DiscoverySource, Question};
+use super::{Discovered, DiscoverySource, Question};
 use crate::backoff;
-use crate::context::Context;
+use crate::cache::Queues;
+use crate::clock::SharedClock;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Most issuers that are asked at once.
@@ -27,26 +29,22 @@ struct Kept {
 #[derive(Clone)]
 pub struct Discoveries {
     source: Arc<dyn DiscoverySource>,
+    queues: Arc<Queues>,
+    clock: SharedClock,
     kept: Arc<Mutex<HashMap<String, Kept>>>,
     at_once: Arc<Semaphore>,
 }
 
 impl Discoveries {
-    /// Answers of this source.
-    pub fn new(source: Arc<dyn DiscoverySource>) -> Self {
-        Self { source, kept: Arc::default(), at_once: Arc::new(Semaphore::new(AT_ONCE)) }
+    /// Answers of this source. A provider goes into its queue when its answer comes.
+    pub fn new(source: Arc<dyn DiscoverySource>, queues: Arc<Queues>, clock: SharedClock) -> Self {
+        Self { source, queues, clock, kept: Arc::default(), at_once: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// The latest answer to this question, if there is one. Asks in the background if there is none or it is old, and has
     /// the provider looked at again once there is an answer.
-    pub(super) fn look(
-        &self,
-        uid: &str,
-        name: &str,
-        question: Question,
-        context: &Arc<Context>,
-    ) -> Option<Result<Discovered, String>> {
-        let now = context.clock.now();
+    pub fn look(&self, uid: &str, name: &str, question: Question) -> Option<Result<Discovered, String>> {
+        let now = self.clock.now();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = kept.entry(uid.to_owned()).or_insert_with(|| Kept::new(&question, now));
         if entry.question != question {
@@ -54,22 +52,22 @@ impl Discoveries {
         }
         if !entry.asking && entry.again <= now {
             entry.asking = true;
-            tokio::spawn(self.clone().ask(uid.to_owned(), name.to_owned(), question, context.clone()));
+            tokio::spawn(self.clone().ask(uid.to_owned(), name.to_owned(), question));
         }
         entry.answer.clone()
     }
 
     /// Forgets a provider that is gone.
-    pub(super) fn forget(&self, uid: &str) {
+    pub fn forget(&self, uid: &str) {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
-    async fn ask(self, uid: String, name: String, question: Question, context: Arc<Context>) {
+    async fn ask(self, uid: String, name: String, question: Question) {
         let answer = match self.at_once.acquire().await {
             Ok(_turn) => self.source.discover(question.clone()).await,
             Err(_) => return,
         };
-        let now = context.clock.now();
+        let now = self.clock.now();
         {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             // A provider that was changed meanwhile asks its new question itself.
@@ -87,14 +85,15 @@ impl Discoveries {
             entry.again = now.checked_add(pause).unwrap_or(now);
             entry.answer = Some(answer);
         }
-        context.queues.providers.push(&question.namespace, &name);
+        self.queues.providers.push(&question.namespace, &name);
     }
 
     /// How long until a provider's issuer should be asked again.
-    pub(super) fn due(&self, uid: &str, now: Timestamp) -> Option<std::time::Duration> {
+    pub fn due(&self, uid: &str) -> Option<Duration> {
+        let now = self.clock.now();
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let again = kept.get(uid).filter(|entry| !entry.asking)?.again;
-        std::time::Duration::try_from(again.duration_since(now)).ok()
+        Duration::try_from(again.duration_since(now)).ok()
     }
 }
 

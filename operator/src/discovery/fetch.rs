@@ -1,8 +1,9 @@
-//! What an issuer says about itself (RFC 8414, OpenID Connect Discovery 1.0), fetched under the installer's dial policy.
+//! Fetches what an issuer says about itself under the installer's dial policy.
 //!
 //! The addresses come from a tenant's resource: everything is dialled through netguard, and whoever wrote the resource is told
 //! only that a URL could not be fetched, never what answered there.
 
+use super::{Discovered, DiscoverySource, Question};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -19,38 +20,6 @@ use tollward_policy::config::{DialConfig, Scheme as ConfigScheme};
 /// Bounds of one fetch.
 const LIMITS: FetchLimits =
     FetchLimits { total: Duration::from_secs(10), connect: Duration::from_secs(3), max_body: 1024 * 1024 };
-
-/// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
-    /// Namespace of the provider.
-    pub namespace: String,
-    /// Its issuer.
-    pub issuer: String,
-    /// Where its keys are, if not where its metadata says.
-    pub jwks_url: Option<String>,
-    /// Its certificate authority.
-    pub authority: Option<CaConfigMap>,
-}
-
-/// What an issuer's metadata say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Discovered {
-    /// How many keys it has.
-    pub keys: usize,
-    /// PKCE with S256, which MCP clients insist on.
-    pub pkce: bool,
-    /// Dynamic client registration (RFC 7591).
-    pub registration: bool,
-    /// Client ID metadata documents.
-    pub client_documents: bool,
-}
-
-/// Asks issuers. The error is for whoever wrote the resource.
-pub trait DiscoverySource: Send + Sync {
-    /// Asks one. Bounded in time and size by the implementation.
-    fn discover(&self, question: Question) -> BoxFuture<'_, Result<Discovered, String>>;
-}
 
 /// Asks through netguard.
 pub struct GuardedDiscovery {

@@ -1,6 +1,14 @@
-//! Whether a server makes sense, with everything that it refers to. Reads caches, decides purely.
+//! Whether servers and providers make sense, with everything that they refer to. Reads caches, decides purely.
+//!
+//! # Flow
+//! [`resolve`] (what a server depends on, from the caches) -> [`service`] and `tollward_desired::validate` (whether it makes
+//! sense, pure).
+//!
+//! A server, its policies and its providers are told the same, since each of them is judged here.
 
-use super::{resolve, service};
+mod resolve;
+mod service;
+
 use crate::cache::Caches;
 use crate::child::ChildKind;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -22,7 +30,11 @@ pub(crate) struct Judged {
 }
 
 /// Judges a server.
-pub(crate) fn judge(server: &MCPServer, caches: &Caches, install: &InstallSettings) -> Result<Judged, Vec<Finding>> {
+pub(crate) fn judge_server(
+    server: &MCPServer,
+    caches: &Caches,
+    install: &InstallSettings,
+) -> Result<Judged, Vec<Finding>> {
     let (generation, in_force) = in_force(server, caches);
     let inputs = resolve::resolve(server, generation, caches, install);
     let mut found = services(server, caches);

@@ -1,0 +1,44 @@
+//! What an issuer says about itself (RFC 8414, OpenID Connect Discovery 1.0): the question, its answer, and who may be asked.
+//!
+//! Knows nothing of reconciles: whoever asks is pushed into its queue once there is an answer.
+
+mod book;
+mod fetch;
+
+pub use book::Discoveries;
+pub use fetch::GuardedDiscovery;
+
+use futures_util::future::BoxFuture;
+use tollward_api::identityprovider::CaConfigMap;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Namespace of the provider.
+    pub namespace: String,
+    /// Its issuer.
+    pub issuer: String,
+    /// Where its keys are, if not where its metadata says.
+    pub jwks_url: Option<String>,
+    /// Its certificate authority.
+    pub authority: Option<CaConfigMap>,
+}
+
+/// What an issuer's metadata say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discovered {
+    /// How many keys it has.
+    pub keys: usize,
+    /// PKCE with S256, which MCP clients insist on.
+    pub pkce: bool,
+    /// Dynamic client registration (RFC 7591).
+    pub registration: bool,
+    /// Client ID metadata documents.
+    pub client_documents: bool,
+}
+
+/// Asks issuers. The error is for whoever wrote the resource.
+pub trait DiscoverySource: Send + Sync {
+    /// Asks one. Bounded in time and size by the implementation.
+    fn discover(&self, question: Question) -> BoxFuture<'_, Result<Discovered, String>>;
+}

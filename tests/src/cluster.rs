@@ -1,0 +1,30 @@
+//! A whole installation on a real Kubernetes node: chart, operator and sidecars from their images, and tenants beside each
+//! other in namespaces of their own.
+//!
+//! Flow: [`installation()`] installs once for the process, [`Tenant::new`] makes a namespace for one test, and [`Door`] is
+//! how clients reach an endpoint. Run the tests that use it by `cargo xtask test --suite e2e`, or by
+//! `cargo xtask cluster run -- TEST-EXECUTABLE` on a cluster that is up.
+//!
+//! Assumptions: this process is in the node's network (so it reaches pods and Services as the node does), `KUBECONFIG` is
+//! the administrator's, and the images are those of `cargo xtask image`.
+
+mod door;
+mod installation;
+mod inventory;
+mod manifests;
+mod pods;
+mod programs;
+mod tenant;
+
+pub use door::{Door, bearing, tool};
+pub use installation::{Installation, NAMESPACE, OPERATOR, installation};
+pub use inventory::{Object, inventory};
+pub use manifests::{Manifests, SERVER};
+pub use pods::{Knock, crash, knock_from, pod_address, ready_pods};
+pub use programs::{kubectl, kubectl_as, tell};
+pub use tenant::{Tenant, condition, digests, holds};
+
+use std::time::Duration;
+
+/// Time after which something that should happen in a cluster is said not to. Far above what it takes, for loaded machines.
+pub const LIMIT: Duration = Duration::from_mins(2);

@@ -1,0 +1,144 @@
+//! The installation that all tests of a process share: images, chart, operator, and an issuer on the node.
+
+use super::LIMIT;
+use super::programs::{images, root, run, tell};
+use crate::clock::TestClock;
+use crate::deadline::within_time;
+use crate::issuer::Issuer;
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
+use kube::api::{ListParams, LogParams};
+use kube::runtime::wait::await_condition;
+use kube::{Api, Client, ResourceExt as _};
+use serde_json::json;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::{Instant, UNIX_EPOCH};
+use tokio::runtime::Runtime;
+use tokio::sync::RwLock;
+
+/// The operator's namespace.
+pub const NAMESPACE: &str = "tollward-system";
+/// Name of the operator's Deployment and `ServiceAccount`.
+pub const OPERATOR: &str = "tollward-operator";
+
+/// Tests have runtimes of their own, which end with them; what all of them share lives here.
+static SHARED: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+
+static INSTALLATION: LazyLock<Installation> = LazyLock::new(|| {
+    // In a thread of its own, since a runtime can't wait for another one.
+    let installed = std::thread::spawn(|| SHARED.block_on(Installation::install()));
+    installed.join().unwrap_or_else(|_| panic!("the installation failed, as the message above says"))
+});
+
+/// The installation that all tests of this process share.
+pub fn installation() -> &'static Installation {
+    &INSTALLATION
+}
+
+/// An installed chart.
+pub struct Installation {
+    /// The authorization server, at an address that pods reach.
+    pub issuer: Issuer,
+    /// The installation's certificate authority, as clients get it.
+    pub authority: String,
+    /// Taken for writing by who disturbs the operator.
+    pub(super) calm: RwLock<()>,
+}
+
+impl Installation {
+    async fn install() -> Self {
+        let client = Client::try_default().await.expect("KUBECONFIG is that of a cluster");
+        let started = Instant::now();
+        let archives = archives();
+        import(&archives);
+        tell(&format!("images imported after {:.1} s", started.elapsed().as_secs_f64()));
+        let node = node_address(&client).await;
+        let issuer = Issuer::start_at(node, TestClock::default()).await;
+        chart(node, &archives);
+        let authority = authority(&client).await;
+        tell(&format!("installed after {:.1} s", started.elapsed().as_secs_f64()));
+        Self { issuer, authority, calm: RwLock::new(()) }
+    }
+
+    /// What the operator's pods logged, one line each.
+    pub async fn operator_log(&self, client: &Client) -> Vec<String> {
+        let mut lines = Vec::new();
+        let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
+        for pod in pods.list(&ListParams::default()).await.expect("the operator's pods are listed") {
+            // A pod that is ending may be gone by now.
+            if let Ok(text) = pods.logs(&pod.name_any(), &LogParams::default()).await {
+                lines.extend(text.lines().map(str::to_owned));
+            }
+        }
+        lines
+    }
+
+    /// Fails if the API server ever refused the operator something: the chart's roles and policies must be enough for
+    /// all that the tests made it do.
+    pub async fn nothing_was_forbidden(&self, client: &Client) {
+        let log = self.operator_log(client).await;
+        assert!(!log.is_empty(), "the operator logs nothing");
+        // In a namespace that ends, everything new is refused to everybody.
+        let ends = |line: &str| line.contains("because it is being terminated");
+        let refused: Vec<_> =
+            log.iter().filter(|line| line.to_lowercase().contains("forbidden") && !ends(line)).collect();
+        assert!(refused.is_empty(), "the API server refuses the operator: {refused:#?}");
+    }
+}
+
+fn archives() -> Vec<PathBuf> {
+    let folder = images();
+    let names = ["tollward-sidecar", "tollward-operator", "catalog"];
+    let archives: Vec<_> = names.iter().map(|name| folder.join(format!("{name}.tar"))).collect();
+    for archive in &archives {
+        assert!(archive.is_file(), "{} is missing; make it first: cargo xtask image", archive.display());
+    }
+    archives
+}
+
+fn import(archives: &[PathBuf]) {
+    for archive in archives {
+        let file = archive.display().to_string();
+        run("ctr", &["--namespace", "k8s.io", "images", "import", &file], None)
+            .unwrap_or_else(|error| panic!("{file} can't be imported: {error}"));
+    }
+}
+
+/// Where the node, and with it this process, is reached by pods.
+async fn node_address(client: &Client) -> IpAddr {
+    let nodes: Api<Node> = Api::all(client.clone());
+    let nodes = nodes.list(&ListParams::default()).await.expect("nodes are listed");
+    let addresses = nodes.into_iter().filter_map(|node| node.status?.addresses).flatten();
+    let internal = addresses.filter(|address| address.type_ == "InternalIP").map(|address| address.address).next();
+    internal.and_then(|address| address.parse().ok()).expect("the node has an address")
+}
+
+/// Installs the chart, or upgrades what an earlier run left on this cluster.
+fn chart(node: IpAddr, archives: &[PathBuf]) {
+    let made = archives.iter().filter_map(|archive| archive.metadata().ok()?.modified().ok());
+    let newest = made.max().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    let settings = [
+        format!("dial.allow={}", json!([{"cidr": format!("{node}/32"), "scheme": "http"}])),
+        // What is refused to the operator must show in its log, whatever the operator makes of it.
+        format!("log.filter={}", json!("info,tollward_operator=debug")),
+        // The tag of an image stays the same when it is made anew.
+        format!("podAnnotations={}", json!({"test/images": newest.as_millis().to_string()})),
+    ];
+    let chart = root().join("charts/tollward").display().to_string();
+    let mut arguments =
+        vec!["upgrade", "--install", "tollward", &chart, "--namespace", NAMESPACE, "--create-namespace"];
+    arguments.extend(["--wait", "--timeout", "120s"]);
+    for setting in &settings {
+        arguments.extend(["--set-json", setting]);
+    }
+    run("helm", &arguments, None).unwrap_or_else(|error| panic!("the chart can't be installed: {error}"));
+}
+
+async fn authority(client: &Client) -> String {
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), NAMESPACE);
+    let published = await_condition(maps, "tollward-ca", |map: Option<&ConfigMap>| map.is_some());
+    let map = within_time(LIMIT, "the operator publishes its authority", published).await;
+    let data = map.expect("the ConfigMap is watched").and_then(|map| map.data).unwrap_or_default();
+    data.get("ca.crt").cloned().expect("the ConfigMap has the certificate")
+}

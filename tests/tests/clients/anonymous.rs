@@ -1,0 +1,45 @@
+//! Servers without authorization: still nothing but what rules allow.
+
+use crate::guards::catalog_guard;
+use crate::journey::calls;
+use serde_json::json;
+use tollward_policy::reason::Reason;
+use tollward_sidecar::audit::Caller;
+use tollward_tests::real::guarded::Guard;
+use tollward_tests::real::server::Server;
+use tollward_tests::real::visit::{Sdk, Visit};
+
+fn open_guard() -> Guard {
+    let look = json!({
+        "name": "look", "match": {"tools": ["search_products", "get_product"]}, "action": "Allow", "scopes": [],
+        "onMissingScope": "Hide"
+    });
+    Guard { issuer: None, rules: json!([look]), initial_scopes: json!([]), ..catalog_guard("") }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_anonymous_client_sees_and_calls_what_rules_allow_and_nothing_else() {
+    let guarded = open_guard().start(Server::catalog(), |_| ()).await;
+    for (sdk, protocol) in [
+        (Sdk::TypeScript, "auto"),
+        (Sdk::TypeScript, "legacy"),
+        (Sdk::OlderTypeScript, "legacy"),
+        (Sdk::Python, "auto"),
+        (Sdk::Python, "legacy"),
+    ] {
+        let visit = Visit::new(sdk, &guarded.url).protocol(protocol);
+        let told = visit.clone().list().call("get_product", &json!({"sku": "TEA-001"})).run().await.done();
+        assert_eq!(told.sorted("/tools"), ["get_product", "search_products"], "{told:?}");
+        assert!(told.text("/result/content/0/text").contains("Assam"), "{told:?}");
+        assert_eq!(told.at("/authorizations"), &json!(0), "{told:?}");
+        let told = visit.call("add_to_cart", &json!({"sku": "TEA-001", "quantity": 1})).step_up().run().await;
+        assert_eq!(told.refusal(), Some(403), "{told:?}");
+        assert_eq!(told.at("/authorizations"), &json!(0), "{told:?}");
+    }
+    let refused = calls(&guarded, "add_to_cart").await;
+    assert_eq!(refused.len(), 5, "{refused:#?}");
+    assert!(refused.iter().all(|record| record.decision.reason == Reason::NoRuleMatched), "{refused:#?}");
+    let records = guarded.records().await;
+    assert!(records.iter().all(|record| matches!(record.caller, None | Some(Caller::Anonymous {}))), "{records:#?}");
+    guarded.reached();
+}

@@ -1,0 +1,159 @@
+//! A real Keycloak as identity provider: what the preset of a company's most common provider must cope with. Its access
+//! tokens say `typ: JWT` and `typ: Bearer`, have no client id but `azp`, and no audience unless a mapper adds one.
+//!
+//! One test, since Keycloak starts once: each part needs what the one before left behind.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "outside of test functions too, a failed expectation is how these tests fail"
+)]
+
+use serde_json::{Value, json};
+use tollward_policy::config::SidecarConfig;
+use tollward_policy::reason::Reason;
+use tollward_sidecar::audit::{Caller, Record};
+use tollward_tests::deadline::eventually;
+use tollward_tests::real::guarded::{Guard, Guarded, free_address};
+use tollward_tests::real::keycloak::{Keycloak, password};
+use tollward_tests::real::server::Server;
+use tollward_tests::real::visit::{Sdk, Told, Visit};
+
+fn guard(issuer: &str) -> Guard {
+    let rule = |name: &str, tools: Value, scope: &str| {
+        json!({
+            "name": name, "match": {"tools": tools}, "action": "Allow", "scopes": [scope], "onMissingScope": "Challenge"
+        })
+    };
+    Guard {
+        host: "127.0.0.1",
+        issuer: Some(issuer.to_owned()),
+        audience: None,
+        scopes: json!([
+            {"name": "mcp:catalog-read", "description": "Look at products"},
+            {"name": "mcp:cart-write", "description": "Put products into the cart"},
+        ]),
+        initial_scopes: json!(["mcp:catalog-read"]),
+        rules: json!([
+            rule("read", json!(["search_products", "get_product"]), "mcp:catalog-read"),
+            rule("cart", json!(["add_to_cart"]), "mcp:cart-write"),
+        ]),
+        hosts: Vec::new(),
+    }
+}
+
+/// What the preset for Keycloak sets.
+fn preset(config: &mut SidecarConfig) {
+    let provider = &mut config.identity_providers[0];
+    let claims = json!({"scopes": ["scope"], "client": ["azp", "client_id"], "subject": "sub", "tokenId": ["jti"]});
+    provider.token_types = serde_json::from_value(json!(["JWT", "at+jwt"])).expect("token types");
+    provider.claims = serde_json::from_value(claims).expect("names of claims");
+    provider.algorithms = serde_json::from_value(json!(["RS256", "PS256", "ES256"])).expect("algorithms");
+    provider.refresh.cooldown_seconds = 1;
+}
+
+async fn call(guarded: &Guarded, token: &str, tool: &str, arguments: &Value) -> Told {
+    Visit::new(Sdk::TypeScript, &guarded.url).token(token).call(tool, arguments).run().await
+}
+
+async fn read(guarded: &Guarded, token: &str) -> Told {
+    call(guarded, token, "get_product", &json!({"sku": "TEA-001"})).await
+}
+
+async fn last(guarded: &Guarded) -> Record {
+    let records = guarded.records().await;
+    let is_judged = |record: &&Record| record.call.is_some() || !record.decision.allowed;
+    records.iter().rfind(is_judged).cloned().expect("a record")
+}
+
+/// Fails unless the token is refused for that reason, before anything reaches the server.
+async fn refused(guarded: &Guarded, token: &str, reason: Reason) {
+    let reached = guarded.reached().len();
+    let told = read(guarded, token).await;
+    assert_eq!(told.refusal(), Some(401), "{told:?}");
+    assert_eq!(last(guarded).await.decision.reason, reason);
+    assert_eq!(guarded.reached().len(), reached, "nothing may reach the server");
+}
+
+fn text(answer: &Value, member: &str) -> String {
+    answer[member].as_str().map_or_else(|| format!("no {member}"), str::to_owned)
+}
+
+async fn calls(guarded: &Guarded, tool: &str) -> Vec<Record> {
+    let is_call = |record: &Record| record.call.as_ref().is_some_and(|call| call.target.as_deref() == Some(tool));
+    guarded.records().await.into_iter().filter(is_call).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keycloak_signs_people_and_programs_in_and_only_its_access_tokens_for_this_server_pass() {
+    let address = free_address();
+    let keycloak = Keycloak::start(&guard("").url(address.port())).await;
+    let guarded = guard(&keycloak.issuer).start_at(address, Server::catalog(), preset).await.expect("the port is free");
+    people(&keycloak, &guarded).await;
+    programs(&keycloak, &guarded).await;
+    wrong_tokens(&keycloak, &guarded).await;
+    registered_clients(&keycloak, &guarded).await;
+    rotated_keys(&keycloak, &guarded).await;
+    guarded.reached();
+}
+
+async fn people(keycloak: &Keycloak, guarded: &Guarded) {
+    for person in ["ada", "bob"] {
+        let signed_in = keycloak.sign_in("shop-app", "openid mcp:catalog-read", person).await;
+        read(guarded, &text(&signed_in, "access_token")).await.assert_done();
+        let calls = calls(guarded, "get_product").await;
+        let record = calls.last().expect("a record of the call");
+        let Some(Caller::Token { issuer, subject, client, token_id, scopes, claims: _ }) = &record.caller else {
+            unreachable!("the caller should be known: {record:#?}");
+        };
+        assert_eq!(*issuer, keycloak.issuer);
+        assert_eq!(*subject, keycloak.subject(person).await);
+        assert_eq!(client.as_deref(), Some("shop-app"));
+        assert!(token_id.is_some() && scopes.iter().any(|scope| scope == "mcp:catalog-read"), "{record:#?}");
+    }
+}
+
+async fn programs(keycloak: &Keycloak, guarded: &Guarded) {
+    let token = keycloak.robot_token("mcp:catalog-read").await;
+    read(guarded, &token).await.assert_done();
+    let add = json!({"sku": "TEA-001", "quantity": 1});
+    let told = call(guarded, &token, "add_to_cart", &add).await;
+    assert_eq!(told.refusal(), Some(403), "{told:?}");
+    let more = keycloak.robot_token("mcp:cart-write").await;
+    call(guarded, &more, "add_to_cart", &add).await.assert_done();
+    let reasons: Vec<_> = calls(guarded, "add_to_cart").await.iter().map(|record| record.decision.reason).collect();
+    assert_eq!(reasons, [Reason::ScopeInsufficient, Reason::Allowed]);
+}
+
+async fn wrong_tokens(keycloak: &Keycloak, guarded: &Guarded) {
+    let signed_in = keycloak.sign_in("shop-app", "openid mcp:catalog-read", "ada").await;
+    refused(guarded, &text(&signed_in, "id_token"), Reason::TokenTypeRefused).await;
+    // Signed with a symmetric key.
+    refused(guarded, &text(&signed_in, "refresh_token"), Reason::TokenAlgorithmRefused).await;
+    let stock = keycloak.sign_in("stock-app", "openid", "ada").await;
+    refused(guarded, &text(&stock, "access_token"), Reason::AudienceMismatch).await;
+}
+
+/// Clients that Keycloak has never seen register by themselves, and the person consents.
+async fn registered_clients(keycloak: &Keycloak, guarded: &Guarded) {
+    for sdk in [Sdk::TypeScript, Sdk::OlderTypeScript, Sdk::Python] {
+        let person = ["--user", "ada", "--password", &password("ada")];
+        let visit = Visit::new(sdk, &guarded.url).with(person).list();
+        let told = visit.call("get_product", &json!({"sku": "TEA-001"})).run().await.done();
+        assert_eq!(told.sorted("/tools"), ["add_to_cart", "get_product", "search_products"], "{told:?}");
+        assert_eq!(told.text("/authorizationServer"), keycloak.issuer);
+        let calls = calls(guarded, "get_product").await;
+        let caller = calls.last().and_then(|record| record.caller.clone());
+        let Some(Caller::Token { client, .. }) = caller else { unreachable!("the caller should be known: {calls:#?}") };
+        assert_eq!(client.as_deref(), Some(told.text("/clientId")));
+    }
+}
+
+async fn rotated_keys(keycloak: &Keycloak, guarded: &Guarded) {
+    let old = keycloak.robot_token("mcp:catalog-read").await;
+    read(guarded, &old).await.assert_done();
+    keycloak.rotate().await;
+    let new = keycloak.robot_token("mcp:catalog-read").await;
+    eventually("a token of the new key is good", async || read(guarded, &new).await.at("/error").is_null()).await;
+    refused(guarded, &old, Reason::TokenKeyUnknown).await;
+}
