@@ -135,6 +135,15 @@ impl Authenticator {
         trusted.iter().map(|trusted| &trusted.provider)
     }
 
+    /// Whether the request's token takes a signature to verify: it is well-formed, of an issuer of the route, and was not
+    /// verified before.
+    pub fn has_to_verify(&self, headers: &HeaderMap) -> bool {
+        match &self.mode {
+            Mode::Open => false,
+            Mode::OAuth(oauth) => oauth.has_to_verify(headers),
+        }
+    }
+
     /// Who calls.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
         match &self.mode {
@@ -159,6 +168,15 @@ impl OAuth {
         };
         claims::judge(&facts, &self.demands, self.clock.unix_seconds())?;
         Ok(Principal::Token(Arc::clone(&facts.principal)))
+    }
+
+    fn has_to_verify(&self, headers: &HeaderMap) -> bool {
+        let Ok(Credentials::Token(token)) = bearer::credentials(headers) else {
+            return false;
+        };
+        let of_the_route =
+            |unverified: Unverified<'_>| unverified.issuer().and_then(|issuer| self.trusted(issuer)).is_ok();
+        self.remembered(token.digest()).is_none() && Unverified::parse(token).is_ok_and(of_the_route)
     }
 
     /// A proof under the keys that count now. With keys too old to be used there is none.

@@ -77,7 +77,7 @@ async fn serve(config: PathBuf) -> anyhow::Result<ExitCode> {
     // can tell them apart. With OTLP they go there as well.
     let (lines, writer) = LinesSink::new();
     let writer = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(std::io::stdout()))?;
-    let sinks: Vec<Arc<dyn AuditSink>> = vec![Arc::new(lines)];
+    let sinks: Vec<Arc<dyn AuditSink>> = vec![Arc::new(lines.counted(&telemetry))];
     let setup = run::Setup { config, telemetry: telemetry.clone(), sinks, clock: Arc::new(SystemClock) };
     let running = run::start(setup).await.context("the sidecar can't start")?;
     tracing::info!(public = %running.public, observe = %running.observe, "serving");

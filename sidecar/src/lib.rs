@@ -7,6 +7,7 @@
 //!   nothing of each other's business; [`denial`] is the only place where a refusal becomes HTTP.
 //! - [`snapshot`] is the compiled configuration; [`observe`] tells probes, Prometheus and the operator how it goes.
 
+mod address;
 pub mod audit;
 pub mod authenticate;
 pub mod clock;

@@ -9,6 +9,7 @@
 
 mod admit;
 mod authorize;
+mod capacity;
 mod charge;
 mod cors;
 mod deliver;
@@ -21,6 +22,7 @@ mod resume;
 mod route;
 mod understand;
 
+pub use capacity::Capacity;
 pub use forward::{UpstreamClient, client};
 pub use guess::GuessLimiter;
 
@@ -34,7 +36,6 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tollward_policy::reason::Reason;
 
@@ -50,8 +51,8 @@ pub struct Pipeline {
     pub upstream: UpstreamClient,
     /// Bounds failed authentications by address.
     pub guesses: GuessLimiter,
-    /// Bounds requests in flight.
-    pub in_flight: Arc<Semaphore>,
+    /// Bounds requests in flight and their bodies.
+    pub capacity: Capacity,
     /// Cancelled when the process is to end: long-lived streams end then.
     pub draining: CancellationToken,
 }
@@ -102,10 +103,10 @@ impl Pipeline {
         };
         let guessing = self.guesses.take(asked)?;
         let identified = identify::identify(guessing, trail).await?;
-        let understood = understand::understand(identified, trail).await?;
+        let understood = understand::understand(identified, &self.capacity, trail).await?;
         let resumed = resume::resume(understood, self.state.clock())?;
         let permitted = authorize::authorize(resumed)?;
-        Ok(Judged::Call(Box::new(charge::charge(permitted, &self.in_flight)?)))
+        Ok(Judged::Call(Box::new(charge::charge(permitted)?)))
     }
 
     /// The stages that act.

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::limiter::Limiter;
 use crate::listen::{Bounds, Certificate, Stamp, TlsError, mutual, serve, server};
 use crate::observe::{Observed, probes, report};
-use crate::pipeline::{GuessLimiter, Pipeline, client};
+use crate::pipeline::{Capacity, GuessLimiter, Pipeline, client};
 use crate::reload::{ConfigWatch, Loaded, ReadError, read, watch_certificates};
 use crate::snapshot::{CompileError, Parts};
 use crate::state::State;
@@ -24,7 +24,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tollward_netguard::{Allowance, DialPolicy, FetchLimits, ResolveError, Scheme, SystemResolver};
@@ -121,7 +120,12 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let (last, mut last_tasks) = (CancellationToken::new(), JoinSet::new());
 
     let bounds = Bounds::new(&process.http, Duration::from_secs(u64::from(process.drain_seconds)));
-    let small = Bounds { connections: 64, drain: Duration::from_secs(1), ..bounds.clone() };
+    let small = Bounds {
+        connections: 1024,
+        header_timeout: Duration::from_secs(2),
+        drain: Duration::from_secs(1),
+        ..bounds.clone()
+    };
     let public_tls = public_tls(&process, &mut certificates)?;
     // Boxed for each request: a connection would otherwise carry the room for one as long as it is open.
     let handler = move |request, peer| {
@@ -155,7 +159,7 @@ fn pipeline(setup: &Setup, state: &Arc<State>, loaded: &Loaded, ending: &Cancell
         tracing: Tracing::new(&setup.telemetry),
         upstream: client(Duration::from_secs(u64::from(connect))),
         guesses: GuessLimiter::new(DefaultClock::default()),
-        in_flight: Arc::new(Semaphore::new(loaded.config.process.http.max_in_flight as usize)),
+        capacity: Capacity::new(loaded.config.process.http.max_in_flight as usize),
         draining: ending.clone(),
     }
 }

@@ -4,13 +4,17 @@
 //! budget, `burst` may come at once and the rest is refilled evenly, at `(requests - burst) / window`.
 
 use crate::operation::{Operation, Target};
-use crate::principal::{Principal, join_lengths};
+use crate::principal::{Principal, TokenPrincipal, join_lengths};
 use crate::rules::MatchConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
+
+/// Stands for every name that nobody declared; no name can be it, since names have no control characters.
+const UNKNOWN: &str = "\u{0}unknown";
 
 /// What a limit counts apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -283,26 +287,42 @@ impl Limit {
     }
 
     fn key(&self, counted: &Counted<'_>) -> String {
-        join_lengths(self.per.iter().map(|dimension| value_of(*dimension, counted)))
+        let values: Vec<_> = self.per.iter().map(|dimension| value_of(*dimension, counted)).collect();
+        join_lengths(values.iter().map(AsRef::as_ref))
     }
 }
 
-/// The value of a dimension; what a call does not have counts as the empty text, one count for all of them.
-fn value_of<'a>(dimension: Dimension, counted: &Counted<'a>) -> &'a str {
-    const UNKNOWN: &str = "\u{0}unknown";
+/// The value of a dimension; what a call does not have counts as the empty text, one count for all of them. Names that an
+/// issuer gives are counted within it: another issuer may give the same name to somebody else.
+fn value_of<'a>(dimension: Dimension, counted: &Counted<'a>) -> Cow<'a, str> {
     let token = counted.principal.token();
-    let named = |name: &'a str| if counted.target_known { name } else { UNKNOWN };
-    let client = |token: &'a crate::principal::TokenPrincipal| token.client.as_deref().unwrap_or(&token.subject);
+    let resource = |uris: &'a [String]| match uris {
+        [one] => Cow::Borrowed(one.as_str()),
+        several => Cow::Owned(join_lengths(several.iter().map(String::as_str))),
+    };
     match (dimension, &counted.operation.target) {
-        (Dimension::Client, _) => token.map_or("", client),
-        (Dimension::Subject, _) => token.map_or("", |token| &token.subject),
-        (Dimension::Method, _) => counted.operation.method.as_str(),
-        (Dimension::Server, _) => counted.server,
-        (Dimension::Address, _) => counted.address,
-        (Dimension::Tool, Target::Tool(name)) | (Dimension::Prompt, Target::Prompt(name)) => named(name),
-        (Dimension::Resource, Target::Resources(uris)) => named(uris.first().map_or("", String::as_str)),
-        (Dimension::Tool | Dimension::Prompt | Dimension::Resource, _) => "",
+        (Dimension::Client, _) => token.map_or(Cow::Borrowed(""), client_of),
+        (Dimension::Subject, _) => token.map_or(Cow::Borrowed(""), |token| {
+            Cow::Owned(join_lengths(["subject", token.issuer.as_str(), &token.subject]))
+        }),
+        (Dimension::Method, _) => Cow::Borrowed(counted.operation.method.as_str()),
+        (Dimension::Server, _) => Cow::Borrowed(counted.server),
+        (Dimension::Address, _) => Cow::Borrowed(counted.address),
+        (Dimension::Tool, Target::Tool(name)) | (Dimension::Prompt, Target::Prompt(name)) => {
+            Cow::Borrowed(if counted.target_known { name } else { UNKNOWN })
+        }
+        (Dimension::Resource, Target::Resources(uris)) if counted.target_known => resource(uris),
+        (Dimension::Resource, Target::Resources(_)) => Cow::Borrowed(UNKNOWN),
+        (Dimension::Tool | Dimension::Prompt | Dimension::Resource, _) => Cow::Borrowed(""),
     }
+}
+
+/// A token without a client is counted by its subject, apart from every client of that name.
+fn client_of(token: &TokenPrincipal) -> Cow<'_, str> {
+    Cow::Owned(match &token.client {
+        Some(client) => join_lengths(["client", token.issuer.as_str(), client]),
+        None => join_lengths(["subject", token.issuer.as_str(), &token.subject]),
+    })
 }
 
 fn check_clients(config: &RateLimitConfig) -> Result<(), LimitError> {

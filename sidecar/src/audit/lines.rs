@@ -3,9 +3,12 @@
 use super::record::Record;
 use super::sink::{AuditSink, SinkError};
 use opentelemetry::Context;
+use opentelemetry::metrics::Counter;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use tollward_telemetry::Telemetry;
+use tollward_telemetry::names::metric;
 
 /// Records that may wait for the writer.
 const QUEUE: usize = 16_384;
@@ -15,6 +18,7 @@ const QUEUE: usize = 16_384;
 pub struct LinesSink {
     lines_tx: SyncSender<Vec<u8>>,
     dropped: AtomicU64,
+    metric: Option<Counter<u64>>,
 }
 
 /// The writing half.
@@ -27,7 +31,23 @@ impl LinesSink {
     /// Both halves.
     pub fn new() -> (Self, LinesWriter) {
         let (lines_tx, lines_rx) = sync_channel(QUEUE);
-        (Self { lines_tx, dropped: AtomicU64::new(0) }, LinesWriter { lines_rx })
+        (Self { lines_tx, dropped: AtomicU64::new(0), metric: None }, LinesWriter { lines_rx })
+    }
+
+    /// Counts losses in a metric as well, so that an alert can see them.
+    #[must_use]
+    pub fn counted(mut self, telemetry: &Telemetry) -> Self {
+        self.metric = Some(telemetry.meter().u64_counter(metric::TOLLWARD_AUDIT_DROPPED).build());
+        self
+    }
+
+    fn lose(&self) {
+        if self.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::error!("audit records are lost: their writer is too slow or gone; the metric counts them");
+        }
+        if let Some(metric) = &self.metric {
+            metric.add(1, &[]);
+        }
     }
 
     /// Records lost because the writer was too slow.
@@ -43,12 +63,12 @@ impl AuditSink for LinesSink {
 
     fn close(&self, record: &Record, _span: &Context) {
         let Ok(mut line) = serde_json::to_vec(record) else {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.lose();
             return;
         };
         line.push(b'\n');
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.lines_tx.try_send(line) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.lose();
         }
     }
 }

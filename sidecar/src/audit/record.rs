@@ -98,9 +98,12 @@ pub struct Call {
     pub revision: String,
     /// JSON-RPC method, or the transport operation.
     pub method: String,
-    /// Tool, resource, prompt or task.
+    /// Tool, resource, prompt or task, in full.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Further resources of a subscription.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_targets: Vec<String>,
     /// JSON-RPC id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
@@ -181,6 +184,9 @@ pub struct Outcome {
     pub rpc_code: Option<i64>,
     /// The tool reported an error of its own (`isError`).
     pub tool_error: bool,
+    /// False if the server's answer was too large or of a kind that can't be looked into, so that code and tool error
+    /// are not known. True for answers of Tollward's own.
+    pub determined: bool,
     /// How it ended.
     pub ended: Ended,
     /// Microseconds from the first byte in to the last byte out.

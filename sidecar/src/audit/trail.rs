@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use tollward_policy::config::ServerRef;
+use tollward_policy::operation::Target;
 use tollward_policy::principal::Principal;
 use tollward_policy::reason::Reason;
 
@@ -125,7 +126,8 @@ impl Trail {
         self.record.call = Some(Call {
             revision: message.revision().as_str().to_owned(),
             method: message.operation().method.as_str().to_owned(),
-            target: message.operation().target.name().map(bounded),
+            target: message.operation().target.name().map(str::to_owned),
+            more_targets: more_targets(&message.operation().target),
             request_id: message.id().map(|id| id.as_json().to_owned()),
             arguments: message.arguments().and_then(|raw| redactor.keep(raw)),
             bytes_in: bytes_in as u64,
@@ -167,7 +169,7 @@ impl Trail {
         }
         self.status = Some(status_of(denial).as_u16());
         self.sent(bytes_out);
-        self.close(Some(denial.rpc_code()), false, Ended::Complete);
+        self.close(&own(Some(denial.rpc_code())), Ended::Complete);
     }
 
     /// Closes an answer that Tollward gave by itself: metadata, preflight.
@@ -176,7 +178,7 @@ impl Trail {
         self.record.decision.reason = Reason::Allowed;
         self.status = Some(status);
         self.sent(bytes_out);
-        self.close(None, false, Ended::Complete);
+        self.close(&own(None), Ended::Complete);
     }
 
     /// Closes a forwarded call.
@@ -186,15 +188,16 @@ impl Trail {
             Ended::ClientGone => self.record.decision.reason = Reason::ClientGone,
             Ended::UpstreamBroke => self.record.decision.reason = Reason::UpstreamInvalid,
         }
-        self.close(rpc.error_code, rpc.tool_error, ended);
+        self.close(rpc, ended);
     }
 
-    fn close(&mut self, rpc_code: Option<i64>, tool_error: bool, ended: Ended) {
+    fn close(&mut self, rpc: &RpcOutcome, ended: Ended) {
         self.closed = true;
         self.record.outcome = Some(Outcome {
             status: self.status,
-            rpc_code,
-            tool_error,
+            rpc_code: rpc.error_code,
+            tool_error: rpc.tool_error,
+            determined: rpc.determined,
             ended,
             latency_micros: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
             bytes_out: self.bytes_out,
@@ -208,8 +211,23 @@ impl Drop for Trail {
     fn drop(&mut self) {
         if !self.closed {
             self.record.decision.reason = Reason::ClientGone;
-            self.close(None, false, Ended::ClientGone);
+            self.close(&UNSEEN, Ended::ClientGone);
         }
+    }
+}
+
+/// No answer was seen.
+const UNSEEN: RpcOutcome = RpcOutcome { error_code: None, tool_error: false, determined: false };
+
+/// An answer of Tollward's own.
+fn own(error_code: Option<i64>) -> RpcOutcome {
+    RpcOutcome { error_code, tool_error: false, determined: true }
+}
+
+fn more_targets(target: &Target) -> Vec<String> {
+    match target {
+        Target::Resources(uris) => uris.iter().skip(1).cloned().collect(),
+        Target::None | Target::Tool(_) | Target::Prompt(_) | Target::Task(_) => Vec::new(),
     }
 }
 

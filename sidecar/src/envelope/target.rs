@@ -62,11 +62,15 @@ fn name(place: &str, value: Option<Json<'_>>) -> Result<String, Refused> {
 }
 
 fn resource(place: &str, value: Option<Json<'_>>) -> Result<String, Refused> {
+    plain(place, value, uri::is_plain)
+}
+
+fn plain(place: &str, value: Option<Json<'_>>, is_plain: fn(&str) -> bool) -> Result<String, Refused> {
     let uri = text(place, value, MAX_URI)?;
-    if uri::is_plain(&uri) {
+    if is_plain(&uri) {
         Ok(uri)
     } else {
-        Err(Refused::params(format!("`{place}` must be in the normal form of RFC 3986, without dot segments")))
+        Err(Refused::params(format!("`{place}` must be an absolute URI in its normal form (RFC 3986 section 6.2.2)")))
     }
 }
 
@@ -78,7 +82,9 @@ fn reference(reference: Option<Json<'_>>) -> Result<Target, Refused> {
         reference.members(["type", "name", "uri"]).map_err(|error| in_params("params.ref", error))?;
     match kind.and_then(Json::string).as_deref() {
         Some("ref/prompt") => name("params.ref.name", prompt).map(Target::Prompt),
-        Some("ref/resource") => resource("params.ref.uri", uri).map(|uri| Target::Resources(vec![uri])),
+        Some("ref/resource") => {
+            plain("params.ref.uri", uri, uri::is_plain_template).map(|uri| Target::Resources(vec![uri]))
+        }
         Some(_) | None => Err(Refused::params("`params.ref.type` must be `ref/prompt` or `ref/resource`")),
     }
 }

@@ -76,12 +76,13 @@ pub async fn serve<F, R>(
         builder: builder(&bounds),
         acceptor: tls.map(TlsAcceptor::from),
         graceful: GracefulShutdown::new(),
+        patience: bounds.header_timeout,
     };
     while let Some((stream, peer, slot)) = next(&listener, &slots, &ending).await {
         connections.spawn(stream, peer, slot, handler.clone());
     }
     drop(listener);
-    let Connections { graceful, builder: _, acceptor: _ } = connections;
+    let Connections { graceful, builder: _, acceptor: _, patience: _ } = connections;
     if tokio::time::timeout(bounds.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still open when the time to drain was over");
     }
@@ -118,6 +119,8 @@ struct Connections {
     builder: Builder<TokioExecutor>,
     acceptor: Option<TlsAcceptor>,
     graceful: GracefulShutdown,
+    /// Time for the first request.
+    patience: Duration,
 }
 
 impl Connections {
@@ -127,14 +130,15 @@ impl Connections {
         R: Future<Output = Response<Body>> + Send + 'static,
     {
         let (builder, watcher, acceptor) = (self.builder.clone(), self.graceful.watcher(), self.acceptor.clone());
+        let patience = self.patience;
         if let Err(error) = tune(&stream) {
             tracing::debug!(%peer, %error, "a connection could not be tuned");
         }
         tokio::spawn(async move {
             match acceptor {
-                None => connection(builder, watcher, stream, peer, handler).await,
+                None => connection(builder, watcher, patience, stream, peer, handler).await,
                 Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(builder, watcher, stream, peer, handler).await,
+                    Ok(Ok(stream)) => connection(builder, watcher, patience, stream, peer, handler).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
                     Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
                 },
@@ -151,19 +155,40 @@ fn tune(stream: &TcpStream) -> std::io::Result<()> {
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
-async fn connection<S, F, R>(builder: Builder<TokioExecutor>, watcher: Watcher, stream: S, peer: SocketAddr, handler: F)
-where
+async fn connection<S, F, R>(
+    builder: Builder<TokioExecutor>,
+    watcher: Watcher,
+    patience: Duration,
+    stream: S,
+    peer: SocketAddr,
+    handler: F,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Fn(Request<Incoming>, SocketAddr) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response<Body>> + Send + 'static,
 {
+    let first = CancellationToken::new();
+    let seen = first.clone();
     let service = service_fn(move |request| {
+        seen.cancel();
         let answer = handler(request, peer);
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let served = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    if let Err(error) = watcher.watch(served).await {
-        tracing::debug!(%peer, %error, "a connection ended with an error");
+    tokio::select! {
+        served = watcher.watch(served) => {
+            if let Err(error) = served {
+                tracing::debug!(%peer, %error, "a connection ended with an error");
+            }
+        }
+        () = silence(patience, first) => tracing::debug!(%peer, "a connection made no request in time"),
+    }
+}
+
+/// Ends if no first request comes in time. The library's own timer starts only once it knows the HTTP version.
+async fn silence(patience: Duration, first: CancellationToken) {
+    if tokio::time::timeout(patience, first.cancelled()).await.is_ok() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -1,11 +1,9 @@
 //! How often: every limit that matches is charged, or none.
 
 use super::authorize::Permitted;
+use crate::address::network_of;
 use crate::denial::Denial;
 use crate::limiter::Standing;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tollward_policy::limits::Counted;
 use tollward_policy::reason::Reason;
 
@@ -13,7 +11,6 @@ use tollward_policy::reason::Reason;
 pub(super) struct Charged {
     pub(super) permitted: Permitted,
     pub(super) standings: Vec<Standing>,
-    pub(super) permit: OwnedSemaphorePermit,
 }
 
 impl Charged {
@@ -34,15 +31,12 @@ impl Charged {
 }
 
 /// Counts the call.
-pub(super) fn charge(permitted: Permitted, in_flight: &Arc<Semaphore>) -> Result<Charged, Denial> {
+pub(super) fn charge(permitted: Permitted) -> Result<Charged, Denial> {
     let understood = &permitted.resumed.understood;
     let route = &understood.route;
     let id = || understood.message.id().map(|id| id.as_json().to_owned());
-    let Ok(permit) = in_flight.clone().try_acquire_owned() else {
-        return Err(Denial::new(Reason::ConcurrencyLimited).retry_after(Duration::from_secs(1)).id(id()));
-    };
     let operation = understood.message.operation();
-    let address = understood.peer.ip().to_canonical().to_string();
+    let address = network_of(understood.peer);
     let counted = Counted {
         principal: &understood.principal,
         operation,
@@ -51,7 +45,7 @@ pub(super) fn charge(permitted: Permitted, in_flight: &Arc<Semaphore>) -> Result
         address: &address,
     };
     match route.limiter.charge(&route.limits.charges(&counted)) {
-        Ok(standings) => Ok(Charged { permitted, standings, permit }),
+        Ok(standings) => Ok(Charged { permitted, standings }),
         Err(standings) => Err(Denial::new(Reason::RateLimited).standings(standings).id(id())),
     }
 }

@@ -6,9 +6,9 @@ mod list;
 use super::charge::Charged;
 use super::forward::Answered;
 use super::resume::SESSION_ID;
-use crate::audit::Trail;
+use crate::audit::{Ended, Trail};
 use crate::denial::{Denial, respond, standing_headers};
-use crate::response::{self, ListKind, Media};
+use crate::response::{self, ListKind, Media, RpcOutcome};
 use axum::body::Body;
 use body::{Ending, Forwarded};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 use tollward_policy::operation::Method;
 use tollward_policy::principal::Principal;
 use tollward_policy::reason::Reason;
+
+/// What is known of an answer whose body nobody looked at.
+const BODILESS: RpcOutcome = RpcOutcome { error_code: None, tool_error: false, determined: false };
 
 /// Ways in which an answer's body is carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,8 @@ enum Carriage {
     Events(ListKind),
     /// A stream on which any list may come.
     Resumed,
+    /// The status alone.
+    Bodiless,
 }
 
 /// Passes the answer on and hands the record to its body.
@@ -47,6 +52,10 @@ pub(super) async fn deliver(answered: Answered, mut trail: Trail, draining: &Can
             Err(denial) => return refuse(&denial, trail),
         },
         Carriage::Events(kind) => stream(answered, trail, draining, Some(kind)),
+        Carriage::Bodiless => {
+            trail.finish(&BODILESS, Ended::Complete);
+            Body::empty()
+        }
         Carriage::Resumed => stream(answered, trail, draining, None),
         Carriage::Plain => {
             let ending = ending(&answered, draining);
@@ -128,14 +137,17 @@ fn seal(answered: &Answered) -> Result<Option<HeaderValue>, Denial> {
 fn carriage(answered: &Answered) -> Result<Carriage, Denial> {
     let method = answered.charged.permitted.resumed.understood.message.operation().method;
     let media = response::media(answered.response.headers());
-    let kind = ListKind::of(method).filter(|_| answered.response.status().is_success());
-    match (kind, media) {
+    let success = answered.response.status().is_success();
+    match (ListKind::of(method), media) {
+        // An error may carry a list as well, so the status does not matter.
         (Some(kind), Media::Json) => Ok(Carriage::JsonList(kind)),
         (Some(kind), Media::EventStream) => Ok(Carriage::Events(kind)),
-        (Some(_), Media::Opaque) => {
+        (Some(_), Media::Opaque) if success => {
             Err(denied(&answered.charged, "the MCP server's list has a media type that can't be filtered"))
         }
-        (None, media) if method == Method::StreamOpen && answered.response.status().is_success() => match media {
+        (Some(_), Media::Opaque) => Ok(Carriage::Bodiless),
+        (None, _) if method == Method::SessionEnd => Ok(Carriage::Bodiless),
+        (None, media) if method == Method::StreamOpen && success => match media {
             // It may replay the answer to an earlier list request.
             Media::EventStream => Ok(Carriage::Resumed),
             Media::Json | Media::Opaque => Err(denied(&answered.charged, "the MCP server's stream is no event stream")),

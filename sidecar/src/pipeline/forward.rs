@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::time::Duration;
-use tollward_policy::operation::Era;
+use tollward_policy::operation::{Era, Method};
 use tollward_policy::reason::Reason;
 
 /// Dials MCP servers over plain HTTP/1.1, inside the pod or its network policy.
@@ -25,7 +25,7 @@ const FORWARDED: [&str; 6] = ["accept", "content-type", "user-agent", "mcp-proto
 /// Prefix of headers in which a tool's parameters are mirrored (MCP 2026-07-28).
 const PARAMETERS: &str = "mcp-param-";
 
-/// Resumption of a stream, legacy era only.
+/// Resumption of a stream: by GET only, which only the legacy era has.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Python and Node servers close idle connections after five seconds; a request on a dying one would be lost.
@@ -86,7 +86,7 @@ fn headers(understood: &Understood, session: Option<&str>) -> Option<HeaderMap> 
     let mut headers = HeaderMap::with_capacity(12);
     for (name, value) in &understood.headers {
         let parameter = understood.message.era() == Era::Modern && is_parameter(name);
-        let resumption = understood.message.era() == Era::Legacy && name == LAST_EVENT_ID;
+        let resumption = understood.message.operation().method == Method::StreamOpen && name == LAST_EVENT_ID;
         if FORWARDED.contains(&name.as_str()) || parameter || resumption {
             headers.append(name.clone(), value.clone());
         }

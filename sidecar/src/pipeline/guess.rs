@@ -1,13 +1,13 @@
 //! Bounds failed authentications by address, before any cryptography is spent.
 //!
-//! A request takes one out of its address's budget and gives it back once it is authenticated, so that only failures
-//! count. IPv6 callers are counted by /64, since one caller owns all of it.
+//! Only a token that takes work to judge takes one out of its address's budget, and gives it back once it is good: what was
+//! verified before and what is refused at a glance are free, so that a flood of junk locks nobody out.
 
 use super::discovery::Asked;
+use crate::address::network_of;
 use crate::denial::Denial;
 use crate::limiter::Bucket;
 use governor::clock::DefaultClock;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,11 +31,8 @@ pub(super) struct Guessing {
     pub(super) attempt: Attempt,
 }
 
-/// What a request took; given back if it was right.
-pub(super) struct Attempt {
-    bucket: Arc<Bucket<DefaultClock>>,
-    key: String,
-}
+/// What a request took, if it took something; given back if it was right.
+pub(super) struct Attempt(Option<(Arc<Bucket<DefaultClock>>, String)>);
 
 impl GuessLimiter {
     /// Nobody has failed yet.
@@ -46,9 +43,12 @@ impl GuessLimiter {
 
     /// Takes an attempt.
     pub(super) fn take(&self, asked: Asked) -> Result<Guessing, Denial> {
-        let key = subject_of(asked.routed.peer);
+        if !asked.route.authenticator.has_to_verify(&asked.routed.parts.headers) {
+            return Ok(Guessing { asked, attempt: Attempt(None) });
+        }
+        let key = network_of(asked.routed.peer);
         match self.0.charge(&key) {
-            Ok(_) => Ok(Guessing { asked, attempt: Attempt { bucket: self.0.clone(), key } }),
+            Ok(_) => Ok(Guessing { asked, attempt: Attempt(Some((self.0.clone(), key))) }),
             Err(exceeded) => Err(Denial::new(Reason::RateLimited)
                 .detail("too many failed authentications from this address")
                 .retry_after(exceeded.retry_after)),
@@ -59,29 +59,8 @@ impl GuessLimiter {
 impl Attempt {
     /// It was no guess.
     pub(super) fn succeeded(self) {
-        self.bucket.refund(&self.key);
-    }
-}
-
-fn subject_of(peer: SocketAddr) -> String {
-    match peer.ip().to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let network = u128::from(address) >> 64 << 64;
-            Ipv6Addr::from(network).to_string()
+        if let Some((bucket, key)) = self.0 {
+            bucket.refund(&key);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::subject_of;
-
-    #[test]
-    fn an_ipv6_network_and_a_mapped_address_are_one_subject() {
-        let subject = |text: &str| subject_of(text.parse().unwrap());
-        assert_eq!(subject("[2001:db8::1]:1"), subject("[2001:db8::ffff:2]:9"));
-        assert_ne!(subject("[2001:db8::1]:1"), subject("[2001:db8:0:1::1]:1"));
-        assert_eq!(subject("[::ffff:192.0.2.1]:1"), subject("192.0.2.1:2"));
     }
 }

@@ -1,13 +1,14 @@
 //! What is asked: the body is read within its bounds and parsed once, strictly.
 
+use super::capacity::{Capacity, Place};
 use super::identify::Identified;
 use crate::audit::Trail;
 use crate::denial::Denial;
 use crate::envelope::{self, Message, Refused};
 use crate::snapshot::Route;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,34 +27,52 @@ pub(super) struct Understood {
     pub(super) message: Message,
     /// Exactly the bytes that were judged.
     pub(super) body: Bytes,
+    /// What the request has taken of the process's capacity.
+    pub(super) place: Place,
 }
 
 /// Reads and parses.
-pub(super) async fn understand(identified: Identified, trail: &mut Trail) -> Result<Understood, Denial> {
+pub(super) async fn understand(
+    identified: Identified,
+    capacity: &Capacity,
+    trail: &mut Trail,
+) -> Result<Understood, Denial> {
     let Identified { asked, principal } = identified;
     let (routed, route) = (asked.routed, asked.route);
     let (parts, snapshot) = (routed.parts, routed.snapshot);
+    let mut place = capacity.enter()?;
     let (message, body) = match parts.method {
         Method::POST => {
-            let body = read(routed.body, &snapshot.limits).await?;
+            let body = read(routed.body, &snapshot.limits, &mut place).await?;
             (envelope::read(&parts.headers, &body).map_err(denied)?, body)
         }
         _ => (envelope::transport(&parts.headers, &parts.method).map_err(denied)?, Bytes::new()),
     };
     trail.calls(&message, body.len(), &route.redactor, route.knows(&message.operation().target));
     let (method, headers, peer) = (parts.method, parts.headers, routed.peer);
-    Ok(Understood { route, principal, peer, method, headers, message, body })
+    Ok(Understood { route, principal, peer, method, headers, message, body, place })
 }
 
-async fn read(body: Incoming, limits: &HttpLimits) -> Result<Bytes, Denial> {
-    let limited = Limited::new(body, limits.max_body_bytes as usize).collect();
+async fn read(body: Incoming, limits: &HttpLimits, place: &mut Place) -> Result<Bytes, Denial> {
     let deadline = Duration::from_secs(u64::from(limits.body_timeout_seconds));
-    match tokio::time::timeout(deadline, limited).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Denial::new(Reason::BodyTooLarge)),
-        Ok(Err(_)) => Err(Denial::new(Reason::RequestMalformed).detail("the body broke off")),
-        Err(_) => Err(Denial::new(Reason::BodyTimeout)),
+    let collected = tokio::time::timeout(deadline, collect(body, limits.max_body_bytes as usize, place)).await;
+    collected.unwrap_or_else(|_| Err(Denial::new(Reason::BodyTimeout)))
+}
+
+/// Takes room for every piece before the next one is asked for.
+async fn collect(mut body: Incoming, most: usize, place: &mut Place) -> Result<Bytes, Denial> {
+    let mut collected = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Denial::new(Reason::RequestMalformed).detail("the body broke off"))?;
+        // Trailers mean nothing in MCP and are left out.
+        let Ok(data) = frame.into_data() else { continue };
+        if collected.len() + data.len() > most {
+            return Err(Denial::new(Reason::BodyTooLarge));
+        }
+        place.hold(data.len())?;
+        collected.extend_from_slice(&data);
     }
+    Ok(collected.freeze())
 }
 
 /// A message that was not understood is answered in JSON-RPC's own codes.

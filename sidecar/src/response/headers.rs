@@ -21,14 +21,14 @@ const ALWAYS: [HeaderName; 6] = [
 ];
 
 /// Headers that are true only of the body as the server sent it.
-const UNCHANGED_ONLY: [HeaderName; 3] = [CACHE_CONTROL, CONTENT_LENGTH, CONTENT_ENCODING];
+const UNCHANGED_ONLY: [HeaderName; 2] = [CONTENT_LENGTH, CONTENT_ENCODING];
 
 /// What becomes of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
     /// It is sent on as it comes.
     Unchanged,
-    /// It is cut down to what this caller may see: other length, for nobody else's cache.
+    /// It is cut down to what this caller may see, so that its length is another.
     Filtered,
 }
 
@@ -55,10 +55,10 @@ pub fn for_client(upstream: &HeaderMap, body: Body) -> HeaderMap {
                 copy(upstream, name, &mut headers);
             }
         }
-        Body::Filtered => {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-        }
+        Body::Filtered => {}
     }
+    // A server that knows nothing of callers can't know whose cache may keep an answer.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     // The body is the server's, the origin is ours: no browser may guess that it is a page.
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers
@@ -66,7 +66,7 @@ pub fn for_client(upstream: &HeaderMap, body: Body) -> HeaderMap {
 
 /// Lists may come in several lines; anything else that is repeated is ambiguous and left out.
 fn copy(upstream: &HeaderMap, name: &HeaderName, headers: &mut HeaderMap) {
-    let is_list = [CACHE_CONTROL, ALLOW].contains(name);
+    let is_list = name == ALLOW;
     if is_list || upstream.get_all(name).iter().nth(1).is_none() {
         for value in upstream.get_all(name) {
             headers.append(name.clone(), value.clone());
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn h31_only_listed_headers_reach_the_client() {
         insta::assert_yaml_snapshot!(lines(&for_client(&map(HOSTILE), Body::Unchanged)), @r#"
-        - "cache-control: public, max-age=60"
+        - "cache-control: private, no-store"
         - "content-length: 42"
         - "content-type: application/json"
         - "mcp-protocol-version: 2025-06-18"

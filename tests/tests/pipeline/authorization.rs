@@ -161,7 +161,7 @@ async fn resources_and_prompts_are_guarded_like_tools() {
         let prompt = |name: &str| Call::rpc(era, "prompts/get", json!({"name": name})).token(&token);
         world.passed(wire, &read("shop://products/1")).await;
         world.passed(wire, &prompt("describe")).await;
-        for uri in ["shop://staff/1", "file:///etc/passwd", "shop://PRODUCTS/1", "shop://products"] {
+        for uri in ["shop://staff/1", "file:///etc/passwd", "shop://product/1", "shop://products"] {
             world.refused(wire, &read(uri), &refusal).await;
         }
         world.refused(wire, &prompt("hack"), &refusal).await;

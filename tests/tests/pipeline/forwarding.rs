@@ -168,7 +168,10 @@ async fn only_listed_headers_of_the_mcp_server_reach_the_client() {
         let (reply, _) = world.passed(wire, &call(&world, era)).await;
         let text = format!("{:?}", reply.headers);
         assert!(!text.contains("evil") && !text.contains("allow-credentials"), "{text}");
-        assert_eq!((reply.header("cache-control"), reply.header("x-content-type-options")), ("max-age=5", "nosniff"));
+        assert_eq!(
+            (reply.header("cache-control"), reply.header("x-content-type-options")),
+            ("private, no-store", "nosniff")
+        );
     }
     world.end();
 }

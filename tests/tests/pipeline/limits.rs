@@ -206,7 +206,7 @@ async fn calls_in_flight_are_bounded_and_their_slots_come_back() {
         let (answer, tap) = Answer::stream("text/event-stream");
         world.upstream.next(answer);
         let opened = world.open(wire, &call).await;
-        let refusal = Refusal::new(503, Reason::ConcurrencyLimited).answering();
+        let refusal = Refusal::new(503, Reason::ConcurrencyLimited);
         let (reply, _) = world.refused(wire, &call, &refusal).await;
         assert_eq!(reply.header("retry-after"), "1");
         let records = world.sidecar.records.count();

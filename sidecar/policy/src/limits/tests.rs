@@ -103,6 +103,33 @@ fn unknown_tools_share_one_count_that_no_tool_can_be_named_into() {
 }
 
 #[test]
+fn the_same_name_of_two_issuers_and_of_a_client_and_a_subject_are_four_counts() {
+    let set = LimitSet::compile(&[policy()]).unwrap();
+    let key = |issuer: &str, subject: &str, client: Option<&str>| {
+        let Principal::Token(token) = caller("agent", &json!(null)) else { panic!("a token") };
+        let token = TokenPrincipal {
+            issuer: issuer.into(),
+            subject: subject.into(),
+            client: client.map(str::to_owned),
+            ..(*token).clone()
+        };
+        let (principal, operation) = (Principal::Token(std::sync::Arc::new(token)), call("get"));
+        let counted =
+            Counted { principal: &principal, operation: &operation, target_known: true, server: "", address: "" };
+        set.charges(&counted)[1].key.clone()
+    };
+    let keys = [
+        key("https://a", "x", Some("x")),
+        key("https://b", "x", Some("x")),
+        key("https://a", "x", None),
+        key("https://b", "x", None),
+    ];
+    let different: std::collections::BTreeSet<_> = keys.iter().collect();
+    assert_eq!(different.len(), 4, "{keys:?}");
+    assert_eq!(key("https://a", "ada", Some("x")), key("https://a", "bob", Some("x")));
+}
+
+#[test]
 fn contradictions_are_refused_by_name() {
     let mut missing = policy();
     missing.limits[0].tiers.remove("production");

@@ -1,5 +1,6 @@
 //! The answer's body on its way out. It carries the audit record and closes it, whatever happens to the body.
 
+use super::super::capacity::Place;
 use super::super::forward::Answered;
 use crate::audit::{Ended, Trail};
 use crate::response::{Observer, RpcOutcome, SseFilter, media};
@@ -10,7 +11,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tollward_policy::operation::Target;
@@ -93,16 +93,17 @@ pub(super) struct Forwarded {
     observer: Option<Observer>,
     ending: Ending,
     trail: Option<Trail>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Forwarded {
     /// Takes over the answer's body and record.
     pub(super) fn new(answered: Answered, trail: Trail, ending: Ending, filter: Option<EventFilter>) -> Self {
         let (parts, upstream) = answered.response.into_parts();
+        let mut place = answered.charged.permitted.resumed.understood.place;
+        place.release_body();
         let observer = Some(Observer::new(media(&parts.headers)));
-        let mut body =
-            Self { upstream, filter, observer, ending, trail: Some(trail), _permit: answered.charged.permit };
+        let mut body = Self { upstream, filter, observer, ending, trail: Some(trail), _place: place };
         body.finish_if_whole();
         body
     }
@@ -139,6 +140,13 @@ impl Forwarded {
     fn fail(&mut self, broken: Broken) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         self.finish(Ended::UpstreamBroke);
         Poll::Ready(Some(Err(broken)))
+    }
+}
+
+/// A body that is dropped before its end was not wanted any more; what was seen of the answer is kept in the record.
+impl Drop for Forwarded {
+    fn drop(&mut self) {
+        self.finish(Ended::ClientGone);
     }
 }
 
@@ -199,21 +207,21 @@ pub(super) struct Whole {
     bytes: Option<Bytes>,
     outcome: RpcOutcome,
     trail: Option<Trail>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// A collected list with what it said.
 pub(super) struct Collected {
     pub(super) bytes: Bytes,
     pub(super) outcome: RpcOutcome,
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 impl Whole {
     /// Takes over the bytes and the record.
     pub(super) fn new(collected: Collected, trail: Trail) -> Self {
-        let Collected { bytes, outcome, permit } = collected;
-        Self { bytes: Some(bytes), outcome, trail: Some(trail), _permit: permit }
+        let Collected { bytes, outcome, place } = collected;
+        Self { bytes: Some(bytes), outcome, trail: Some(trail), _place: place }
     }
 }
 

@@ -27,7 +27,11 @@ pub(super) async fn collect(answered: Answered, kind: ListKind) -> Result<Collec
     };
     observer.push(&bytes);
     match filter(kind, &bytes, &mut predicate) {
-        Ok(filtered) => Ok(Collected { bytes: filtered.body, outcome: observer.finish(), permit: charged.permit }),
+        Ok(filtered) => Ok(Collected {
+            bytes: filtered.body,
+            outcome: observer.finish(),
+            place: charged.permitted.resumed.understood.place,
+        }),
         Err(error) => {
             tracing::warn!(%error, server = %charged.permitted.resumed.understood.route.name, "a list was withheld");
             Err(denied(&charged, "the MCP server's list can't be read"))
