@@ -25,6 +25,9 @@ pub struct ReportTarget {
 /// Why there is no report.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {
+    /// The pod has no address yet, so that nobody was asked.
+    #[error("has not started yet")]
+    NotStarted,
     /// Nobody answers.
     #[error("does not answer: {0}")]
     Silent(String),

@@ -195,12 +195,12 @@ fn programmed(running: &Running) -> Verdict {
             Err(ReportError::Unverified(error)) => {
                 tracing::warn!(pod = replica.pod, error, "a replica could not be verified");
             }
-            Err(ReportError::Silent(_) | ReportError::Nonsense(_)) => {}
+            Err(ReportError::NotStarted | ReportError::Silent(_) | ReportError::Nonsense(_)) => {}
         }
     }
     let count = running.replicas.iter().filter(|replica| replica.enforces(&running.digest)).count();
-    let answers = running.replicas.iter().any(|replica| replica.answer.is_ok());
-    if running.replicas.is_empty() || answers {
+    let waits = |replica: &Replica| matches!(replica.answer, Ok(_) | Err(ReportError::NotStarted));
+    if running.replicas.is_empty() || running.replicas.iter().any(waits) {
         let message = format!("{count} of {} replicas enforce the current configuration.", running.wanted);
         return Verdict::no(kind, ConditionReason::Pending, message);
     }

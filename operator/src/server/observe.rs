@@ -87,7 +87,7 @@ async fn ask(pod: Arc<Pod>, name: String, context: &Context) -> Replica {
         pod.status.as_ref().and_then(|status| status.pod_ip.as_ref()).and_then(|address| address.parse().ok());
     let answer = match address {
         Some(address) => context.reports.fetch(&ReportTarget { address, name }).await,
-        None => Err(ReportError::Silent("it has no address yet".into())),
+        None => Err(ReportError::NotStarted),
     };
     Replica { pod: pod.name_any(), told: pod.annotations().get(CONFIG_DIGEST).cloned(), answer }
 }

@@ -98,6 +98,9 @@ fn a_refused_configuration_is_told_with_the_replicas_own_words() {
 
 #[test]
 fn replicas_that_do_not_answer_are_told_from_replicas_that_do_not_exist() {
+    let starting = running(|it| it.replicas = vec![replica(Err(ReportError::NotStarted))]);
+    assert_eq!(ready(&starting).1, ConditionReason::Pending);
+
     let silent = running(|it| it.replicas = vec![replica(Err(ReportError::Silent("connection refused".into())))]);
     let (_, reason, message) = ready(&silent);
     assert_eq!(reason, ConditionReason::DataPlaneUnreachable);
