@@ -217,3 +217,15 @@ async fn calls_in_flight_are_bounded_and_their_slots_come_back() {
     }
     world.end();
 }
+
+#[tokio::test]
+async fn a_flood_of_junk_from_an_address_locks_out_nobody_behind_it() {
+    let world = World::start().await;
+    world.passed(Wire::Http1, &get(Era::Modern, &world.token())).await;
+    let junk = get(Era::Modern, "junk");
+    for _ in 0..12 {
+        join_all((0..100).map(|_| world.send(Wire::Http1, &junk))).await;
+    }
+    let reply = world.send(Wire::Http1, &get(Era::Modern, &world.issuer.token().subject("bob").mint())).await;
+    assert_eq!(reply.status, StatusCode::OK);
+}

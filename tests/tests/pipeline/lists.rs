@@ -199,3 +199,21 @@ async fn an_empty_list_stays_a_list() {
     }
     world.end();
 }
+
+#[tokio::test]
+async fn a_list_in_an_error_answer_is_filtered_too() {
+    let world = World::start().await;
+    for (wire, era) in CELLS {
+        world.upstream.next(Answer::typed(
+            StatusCode::NOT_FOUND,
+            "application/json",
+            tools(&["get_product", "secret_report"]).to_string(),
+        ));
+        let reply = world.send(wire, &list(era, "tools/list", &world.token())).await;
+        assert_eq!(reply.status, StatusCode::NOT_FOUND);
+        assert_eq!(names(&reply.json()["result"]["tools"], "name"), ["get_product"]);
+        world.upstream.next(Answer::typed(StatusCode::NOT_FOUND, "text/plain", "secret_report"));
+        let reply = world.send(wire, &list(era, "tools/list", &world.token())).await;
+        assert_eq!((reply.status, reply.text().as_str()), (StatusCode::NOT_FOUND, ""));
+    }
+}

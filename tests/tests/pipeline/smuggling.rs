@@ -237,3 +237,13 @@ async fn what_follows_a_refused_request_is_not_taken_for_another() {
     assert_eq!((answer.matches("HTTP/1.1 ").count(), world.upstream.count()), (1, 0));
     world.end();
 }
+
+#[tokio::test]
+async fn a_connection_that_makes_no_request_is_closed_whatever_it_has_begun() {
+    let world = World::with(|config| config.process.http.header_timeout_seconds = 1).await;
+    for begun in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        // It returns only when the other end closes, within the harness's deadline.
+        let answer = exchange(world.sidecar.public, begun).await;
+        assert!(!answer.contains("200 OK"), "{answer}");
+    }
+}
