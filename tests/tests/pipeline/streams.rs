@@ -185,3 +185,25 @@ async fn a_call_that_was_let_through_is_answered_although_its_token_expires_mean
     }
     world.end();
 }
+
+#[tokio::test]
+async fn a_client_that_leaves_with_its_response_in_hand_cut_nothing_short() {
+    let world = World::start().await;
+    for (wire, era) in CELLS {
+        let (answer, tap) = Answer::stream("text/event-stream");
+        world.upstream.next(answer);
+        let records = world.sidecar.records.count();
+        let mut opened = world.open(wire, &call(&world, era)).await;
+        tap.send(event(&json!({"jsonrpc": "2.0", "id": 1, "result": {"content": [], "isError": true}}))).await;
+        within("the response arrives", opened.event()).await.unwrap();
+        drop(opened);
+        let record = world.sidecar.records.wait_for(records + 1).await;
+        let outcome = record.outcome.unwrap();
+        assert_eq!(
+            (record.decision.reason, outcome.ended, outcome.tool_error),
+            (Reason::Allowed, Ended::Complete, true)
+        );
+        drop(tap);
+    }
+    world.end();
+}

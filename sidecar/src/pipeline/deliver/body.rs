@@ -143,10 +143,14 @@ impl Forwarded {
     }
 }
 
-/// A body that is dropped before its end was not wanted any more; what was seen of the answer is kept in the record.
+/// A body that is dropped before its end was not wanted any more. A client that has read the response on a stream may
+/// leave before the server ends the stream, which is no call cut short.
 impl Drop for Forwarded {
     fn drop(&mut self) {
-        self.finish(Ended::ClientGone);
+        if let (Some(trail), Some(observer)) = (self.trail.take(), self.observer.take()) {
+            let outcome = observer.finish();
+            trail.finish(&outcome, if outcome.determined { Ended::Complete } else { Ended::ClientGone });
+        }
     }
 }
 
