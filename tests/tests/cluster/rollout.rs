@@ -26,8 +26,8 @@ impl Caller {
             let mut lost = Vec::new();
             while !stopping.load(Ordering::Relaxed) {
                 let number = counted.fetch_add(1, Ordering::Relaxed);
-                // Each as a client of its own, so that no limit comes in between.
-                let token = door.token().client(&format!("caller-{number}")).mint();
+                // Each as a user of its own, so that no limit comes in between.
+                let token = door.token().subject(&format!("caller-{number}")).mint();
                 let call = tool(&token, "get_product", &json!({"sku": "TEA-001"}));
                 match door.try_send(Wire::ALL[number % 2], call).await {
                     Ok(reply) if reply.status == 200 => {}
