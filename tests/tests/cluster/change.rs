@@ -26,7 +26,7 @@ async fn everywhere(doors: &[Door], status: u16, reason: &str) -> Duration {
         let mut number = 0;
         eventually_within(LIMIT, "every replica enforces the change", async || {
             number += 1;
-            let token = door.token().client(&format!("{}-{number}", door.address)).mint();
+            let token = door.token().subject(&format!("{}-{number}", door.address)).mint();
             let reply = door.tool(&token, "get_product", json!({"sku": "TEA-001"})).await;
             reply.status == status && reply.reason() == reason
         })
