@@ -22,7 +22,7 @@ fn lives(pods: &[Pod]) -> Vec<(String, String, i32)> {
 async fn everywhere(doors: &[Door], status: u16, reason: &str) -> Duration {
     let started = Instant::now();
     for door in doors {
-        // A client of its own each time, so that no limit comes in between.
+        // A user of its own each time, so that no limit comes in between.
         let mut number = 0;
         eventually_within(LIMIT, "every replica enforces the change", async || {
             number += 1;
