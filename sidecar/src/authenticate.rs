@@ -135,26 +135,26 @@ impl Authenticator {
         trusted.iter().map(|trusted| &trusted.provider)
     }
 
-    /// Whether the request's token takes a signature to verify: it is well-formed, of an issuer of the route, and was not
-    /// verified before.
-    pub fn has_to_verify(&self, headers: &HeaderMap) -> bool {
-        match &self.mode {
-            Mode::Open => false,
-            Mode::OAuth(oauth) => oauth.has_to_verify(headers),
-        }
-    }
-
-    /// Who calls.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
+    /// Who calls. `admit` is asked once, before a signature is verified: never for a token that was verified before or that
+    /// is refused at a glance.
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        admit: impl FnOnce() -> Result<(), Refusal>,
+    ) -> Result<Principal, Refusal> {
         match &self.mode {
             Mode::Open => Ok(Principal::Anonymous),
-            Mode::OAuth(oauth) => oauth.authenticate(headers).await,
+            Mode::OAuth(oauth) => oauth.authenticate(headers, admit).await,
         }
     }
 }
 
 impl OAuth {
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Refusal> {
+    async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        admit: impl FnOnce() -> Result<(), Refusal>,
+    ) -> Result<Principal, Refusal> {
         let token = match bearer::credentials(headers)? {
             Credentials::Missing => {
                 return Err(Refusal::new(Reason::CredentialsMissing, "the request carries no access token"));
@@ -164,19 +164,10 @@ impl OAuth {
         let digest = token.digest();
         let facts = match self.remembered(digest) {
             Some(facts) => facts,
-            None => self.verify(token, digest).await?,
+            None => self.verify(token, digest, admit).await?,
         };
         claims::judge(&facts, &self.demands, self.clock.unix_seconds())?;
         Ok(Principal::Token(Arc::clone(&facts.principal)))
-    }
-
-    fn has_to_verify(&self, headers: &HeaderMap) -> bool {
-        let Ok(Credentials::Token(token)) = bearer::credentials(headers) else {
-            return false;
-        };
-        let of_the_route =
-            |unverified: Unverified<'_>| unverified.issuer().and_then(|issuer| self.trusted(issuer)).is_ok();
-        self.remembered(token.digest()).is_none() && Unverified::parse(token).is_ok_and(of_the_route)
     }
 
     /// A proof under the keys that count now. With keys too old to be used there is none.
@@ -188,9 +179,15 @@ impl OAuth {
         })
     }
 
-    async fn verify(&self, token: BearerToken<'_>, digest: [u8; 32]) -> Result<Arc<Facts>, Refusal> {
+    async fn verify(
+        &self,
+        token: BearerToken<'_>,
+        digest: [u8; 32],
+        admit: impl FnOnce() -> Result<(), Refusal>,
+    ) -> Result<Arc<Facts>, Refusal> {
         let unverified = Unverified::parse(token)?;
         let trusted = self.trusted(unverified.issuer()?)?;
+        admit()?;
         let config = trusted.provider.config();
         let algorithm = unverified.algorithm();
         if !config.algorithms.contains(&algorithm) {

@@ -1,6 +1,6 @@
 //! The one way of a request through Tollward.
 //!
-//! Flow: admit -> route -> origin -> discovery -> guess (failed-authentication limit) -> identify -> understand -> resume
+//! Flow: admit -> route -> origin -> discovery -> identify (with the limit of failed authentications) -> understand -> resume
 //! -> authorize -> charge -> forward -> deliver. Each stage's output has private fields and is the only input of the
 //! next, so that no stage can be left out.
 //!
@@ -101,8 +101,7 @@ impl Pipeline {
             discovery::Found::Answer(response) => return Ok(Judged::Local(response)),
             discovery::Found::Call(call) => call,
         };
-        let guessing = self.guesses.take(asked)?;
-        let identified = identify::identify(guessing, trail).await?;
+        let identified = identify::identify(asked, &self.guesses, trail).await?;
         let understood = understand::understand(identified, &self.capacity, trail).await?;
         let resumed = resume::resume(understood, self.state.clock())?;
         let permitted = authorize::authorize(resumed)?;

@@ -3,13 +3,12 @@
 //! Only a token that takes work to judge takes one out of its address's budget, and gives it back once it is good: what was
 //! verified before and what is refused at a glance are free, so that a flood of junk locks nobody out.
 
-use super::discovery::Asked;
 use crate::address::network_of;
-use crate::denial::Denial;
+use crate::authenticate::Refusal;
 use crate::limiter::Bucket;
 use governor::clock::DefaultClock;
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::Duration;
 use tollward_policy::limits::Rate;
 use tollward_policy::reason::Reason;
@@ -23,44 +22,45 @@ const EMISSION: Duration = Duration::from_millis(2);
 const ADDRESSES: usize = 50_000;
 
 /// Failures by address.
-pub struct GuessLimiter(Arc<Bucket<DefaultClock>>);
+pub struct GuessLimiter(Bucket<DefaultClock>);
 
-/// A request that may try its credentials.
-pub(super) struct Guessing {
-    pub(super) asked: Asked,
-    pub(super) attempt: Attempt,
+/// What one request takes; given back if it was no guess.
+pub(super) struct Attempt<'l> {
+    bucket: &'l Bucket<DefaultClock>,
+    peer: SocketAddr,
+    taken: Option<String>,
 }
-
-/// What a request took, if it took something; given back if it was right.
-pub(super) struct Attempt(Option<(Arc<Bucket<DefaultClock>>, String)>);
 
 impl GuessLimiter {
     /// Nobody has failed yet.
     pub fn new(clock: DefaultClock) -> Self {
         let rate = Rate { requests: 31_000, window: Duration::from_mins(1), burst: BURST, emission: EMISSION };
-        Self(Arc::new(Bucket::new(rate, ADDRESSES, clock)))
+        Self(Bucket::new(rate, ADDRESSES, clock))
     }
 
-    /// Takes an attempt.
-    pub(super) fn take(&self, asked: Asked) -> Result<Guessing, Denial> {
-        if !asked.route.authenticator.has_to_verify(&asked.routed.parts.headers) {
-            return Ok(Guessing { asked, attempt: Attempt(None) });
-        }
-        let key = network_of(asked.routed.peer);
-        match self.0.charge(&key) {
-            Ok(_) => Ok(Guessing { asked, attempt: Attempt(Some((self.0.clone(), key))) }),
-            Err(exceeded) => Err(Denial::new(Reason::RateLimited)
-                .detail("too many failed authentications from this address")
-                .retry_after(exceeded.retry_after)),
-        }
+    /// A request of that address, which has taken nothing yet.
+    pub(super) fn attempt(&self, peer: SocketAddr) -> Attempt<'_> {
+        Attempt { bucket: &self.0, peer, taken: None }
     }
 }
 
-impl Attempt {
+impl Attempt<'_> {
+    /// Takes one, for a signature that is about to be verified.
+    pub(super) fn take(&mut self) -> Result<(), Refusal> {
+        let key = network_of(self.peer);
+        self.bucket.charge(&key).map_err(|exceeded| Refusal {
+            reason: Reason::RateLimited,
+            detail: "too many failed authentications from this address",
+            retry_after: Some(exceeded.retry_after),
+        })?;
+        self.taken = Some(key);
+        Ok(())
+    }
+
     /// It was no guess.
-    pub(super) fn succeeded(self) {
-        if let Some((bucket, key)) = self.0 {
-            bucket.refund(&key);
+    pub(super) fn give_back(self) {
+        if let Some(key) = self.taken {
+            self.bucket.refund(&key);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Who calls.
 
 use super::discovery::Asked;
-use super::guess::{Attempt, Guessing};
+use super::guess::{Attempt, GuessLimiter};
 use crate::audit::Trail;
 use crate::authenticate::{AUTHORIZATION_LIST, AUTHORIZATION_SCHEME, Refusal};
 use crate::denial::{Challenge, Denial};
@@ -20,14 +20,14 @@ pub(super) struct Identified {
 }
 
 /// Verifies the token of this very request. Sessions, addresses and certificates never stand in for it.
-pub(super) async fn identify(guessing: Guessing, trail: &mut Trail) -> Result<Identified, Denial> {
-    let Guessing { asked, attempt } = guessing;
+pub(super) async fn identify(asked: Asked, guesses: &GuessLimiter, trail: &mut Trail) -> Result<Identified, Denial> {
+    let mut attempt = guesses.attempt(asked.routed.peer);
     let route = &asked.route;
-    let principal = match route.authenticator.authenticate(&asked.routed.parts.headers).await {
+    let principal = match route.authenticator.authenticate(&asked.routed.parts.headers, || attempt.take()).await {
         Ok(principal) => principal,
         Err(refusal) => return Err(refused(&refusal, route, attempt)),
     };
-    attempt.succeeded();
+    attempt.give_back();
     trail.called_by(&principal, &route.recorded_claims);
     Ok(Identified { asked, principal })
 }
@@ -41,12 +41,18 @@ fn refused(refusal: &Refusal, route: &Route, attempt: Attempt) -> Denial {
         return Denial::new(Reason::RequestMalformed).detail(refusal.detail);
     }
     if refusal.reason == Reason::CredentialsMissing || refusal.detail == AUTHORIZATION_SCHEME {
-        attempt.succeeded();
+        attempt.give_back();
         return denial.challenge(Challenge::first_contact(url, initial));
     }
     if refusal.reason == Reason::KeysUnavailable {
-        attempt.succeeded();
+        attempt.give_back();
         return denial.retry_after(refusal.retry_after.unwrap_or(KEYS_RETRY));
+    }
+    if refusal.reason == Reason::RateLimited {
+        return match refusal.retry_after {
+            Some(wait) => denial.retry_after(wait),
+            None => denial,
+        };
     }
     if refusal.reason == Reason::ClientNotAllowed {
         // The token is good, so that asking for another one would not help (and some clients would try for ever).

@@ -15,7 +15,7 @@ async fn send(authenticator: &Authenticator, headers: &[(&'static str, &str)]) -
     for (name, value) in headers {
         map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
-    authenticator.authenticate(&map).await
+    authenticator.authenticate(&map, || Ok(())).await
 }
 
 #[tokio::test(start_paused = true)]
