@@ -18,6 +18,7 @@ mod forward;
 mod guess;
 mod identify;
 mod origin;
+mod refuse;
 mod resume;
 mod route;
 mod understand;
@@ -27,13 +28,13 @@ pub use forward::{UpstreamClient, client};
 pub use guess::GuessLimiter;
 
 use crate::audit::{Auditor, Trail};
-use crate::denial::{Denial, respond};
+use crate::denial::Denial;
 use crate::state::State;
 use axum::body::Body;
 use charge::Charged;
 use http::{HeaderValue, Request, Response};
-use http_body::Body as _;
 use hyper::body::Incoming;
+use refuse::{refuse, size};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -120,15 +121,4 @@ impl Pipeline {
             Err(denial) => refuse(&denial, trail),
         }
     }
-}
-
-/// Answers and records a refusal.
-fn refuse(denial: &Denial, trail: Trail) -> Response<Body> {
-    let response = respond(denial, trail.id());
-    trail.refuse(denial, size(&response));
-    response
-}
-
-fn size(response: &Response<Body>) -> usize {
-    response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default()
 }

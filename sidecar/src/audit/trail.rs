@@ -211,13 +211,10 @@ impl Drop for Trail {
     fn drop(&mut self) {
         if !self.closed {
             self.record.decision.reason = Reason::ClientGone;
-            self.close(&UNSEEN, Ended::ClientGone);
+            self.close(&RpcOutcome::UNDETERMINED, Ended::ClientGone);
         }
     }
 }
-
-/// No answer was seen.
-const UNSEEN: RpcOutcome = RpcOutcome { error_code: None, tool_error: false, determined: false };
 
 /// An answer of Tollward's own.
 fn own(error_code: Option<i64>) -> RpcOutcome {

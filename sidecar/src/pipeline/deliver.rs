@@ -5,22 +5,19 @@ mod list;
 
 use super::charge::Charged;
 use super::forward::Answered;
+use super::refuse::refuse;
 use super::resume::SESSION_ID;
 use crate::audit::{Ended, Trail};
-use crate::denial::{Denial, respond, standing_headers};
+use crate::denial::{Denial, standing_headers};
 use crate::response::{self, ListKind, Media, RpcOutcome};
 use axum::body::Body;
 use body::{Ending, Forwarded};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use http_body::Body as _;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tollward_policy::operation::Method;
 use tollward_policy::principal::Principal;
 use tollward_policy::reason::Reason;
-
-/// What is known of an answer whose body nobody looked at.
-const BODILESS: RpcOutcome = RpcOutcome { error_code: None, tool_error: false, determined: false };
 
 /// Ways in which an answer's body is carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +50,7 @@ pub(super) async fn deliver(answered: Answered, mut trail: Trail, draining: &Can
         },
         Carriage::Events(kind) => stream(answered, trail, draining, Some(kind)),
         Carriage::Bodiless => {
-            trail.finish(&BODILESS, Ended::Complete);
+            trail.finish(&RpcOutcome::UNDETERMINED, Ended::Complete);
             Body::empty()
         }
         Carriage::Resumed => stream(answered, trail, draining, None),
@@ -73,13 +70,6 @@ fn stream(answered: Answered, trail: Trail, draining: &CancellationToken, kind: 
     let filter = list::event_filter(&answered, kind);
     let ending = ending(&answered, draining);
     Body::new(Forwarded::new(answered, trail, ending, Some(filter)))
-}
-
-fn refuse(denial: &Denial, trail: Trail) -> Response<Body> {
-    let response = respond(denial, trail.id());
-    let bytes = response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or_default();
-    trail.refuse(denial, bytes);
-    response
 }
 
 /// The MCP server's answer can't be used.

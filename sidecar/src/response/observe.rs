@@ -22,7 +22,10 @@ pub struct RpcOutcome {
     pub determined: bool,
 }
 
-const UNDETERMINED: RpcOutcome = RpcOutcome { error_code: None, tool_error: false, determined: false };
+impl RpcOutcome {
+    /// No response was seen, or none that can be looked into.
+    pub const UNDETERMINED: Self = Self { error_code: None, tool_error: false, determined: false };
+}
 
 /// Looks at one answer.
 #[derive(Debug)]
@@ -61,7 +64,7 @@ impl Observer {
         let state = match media {
             Media::Json => State::Body(Vec::new()),
             Media::EventStream => State::Events(Box::new(Decoder::new(MAX_EVENT, Oversize::Skip))),
-            Media::Opaque => State::Done(UNDETERMINED),
+            Media::Opaque => State::Done(RpcOutcome::UNDETERMINED),
         };
         Self { state }
     }
@@ -69,7 +72,7 @@ impl Observer {
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         let next = match &mut self.state {
-            State::Body(body) if body.len() + bytes.len() > MAX_EVENT => Some(UNDETERMINED),
+            State::Body(body) if body.len() + bytes.len() > MAX_EVENT => Some(RpcOutcome::UNDETERMINED),
             State::Body(body) => {
                 body.extend_from_slice(bytes);
                 None
@@ -95,8 +98,8 @@ impl Observer {
     /// The outcome, once the answer has ended.
     pub fn finish(self) -> RpcOutcome {
         match self.state {
-            State::Body(body) => of_message(&body).unwrap_or(UNDETERMINED),
-            State::Events(_) => UNDETERMINED,
+            State::Body(body) => of_message(&body).unwrap_or(RpcOutcome::UNDETERMINED),
+            State::Events(_) => RpcOutcome::UNDETERMINED,
             State::Done(outcome) => outcome,
         }
     }

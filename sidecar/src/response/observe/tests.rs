@@ -1,6 +1,6 @@
 //! Outcomes of answers in one piece and in many.
 
-use super::{MAX_EVENT, Observer, RpcOutcome, UNDETERMINED};
+use super::{MAX_EVENT, Observer, RpcOutcome};
 use crate::response::Media;
 use proptest::prelude::*;
 
@@ -23,11 +23,11 @@ fn answers_are_understood_as_documents_and_as_events() {
         (r#"{"result":{"content":[],"isError":true},"id":1}"#, ended(None, true)),
         (r#"{"result":{},"error":null}"#, ended(None, false)),
         (r#"{"id":1,"error":{"code":-32602,"message":"no"}}"#, ended(Some(-32602), false)),
-        (r#"{"id":1,"error":{"code":"no"}}"#, UNDETERMINED),
-        (r#"{"id":1,"error":{"code":1},"result":{}}"#, UNDETERMINED),
-        (r#"{"method":"notifications/message","params":{}}"#, UNDETERMINED),
-        ("<html>", UNDETERMINED),
-        ("", UNDETERMINED),
+        (r#"{"id":1,"error":{"code":"no"}}"#, RpcOutcome::UNDETERMINED),
+        (r#"{"id":1,"error":{"code":1},"result":{}}"#, RpcOutcome::UNDETERMINED),
+        (r#"{"method":"notifications/message","params":{}}"#, RpcOutcome::UNDETERMINED),
+        ("<html>", RpcOutcome::UNDETERMINED),
+        ("", RpcOutcome::UNDETERMINED),
     ];
     for (answer, expected) in table {
         let progress = r#"{"method":"notifications/progress"}"#;
@@ -35,7 +35,7 @@ fn answers_are_understood_as_documents_and_as_events() {
         for chunk in [1, 7, usize::MAX] {
             assert_eq!(observe(Media::Json, answer.as_bytes(), chunk), expected, "{answer}");
             assert_eq!(observe(Media::EventStream, events.as_bytes(), chunk), expected, "{answer}");
-            assert_eq!(observe(Media::Opaque, answer.as_bytes(), chunk), UNDETERMINED);
+            assert_eq!(observe(Media::Opaque, answer.as_bytes(), chunk), RpcOutcome::UNDETERMINED);
         }
     }
 }
@@ -43,8 +43,8 @@ fn answers_are_understood_as_documents_and_as_events() {
 #[test]
 fn an_answer_beyond_the_bound_is_undetermined() {
     let large = format!(r#"{{"result":{{"text":"{}"}}}}"#, "x".repeat(MAX_EVENT));
-    assert_eq!(observe(Media::Json, large.as_bytes(), 1000), UNDETERMINED);
-    assert_eq!(observe(Media::EventStream, format!("data: {large}\n\n").as_bytes(), 1000), UNDETERMINED);
+    assert_eq!(observe(Media::Json, large.as_bytes(), 1000), RpcOutcome::UNDETERMINED);
+    assert_eq!(observe(Media::EventStream, format!("data: {large}\n\n").as_bytes(), 1000), RpcOutcome::UNDETERMINED);
 }
 
 #[test]
