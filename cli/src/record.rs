@@ -57,6 +57,7 @@ fn why(record: &Record) -> Option<String> {
         Some(Ended::UpstreamBroke) => Some("server broke off"),
         Some(Ended::TokenExpired) => Some("token expired"),
         Some(Ended::Draining) => Some("draining"),
+        Some(Ended::Revoked) => Some("revoked"),
         Some(Ended::Complete) | None => None,
     };
     if record.decision.allowed {
@@ -126,6 +127,7 @@ mod tests {
                 reason: Reason::Allowed,
                 detail: None,
                 rule: None,
+                denied_by: None,
                 policy_digest: None,
             },
             limits: vec![],

@@ -12,6 +12,8 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest pause after failures.
 const LONGEST: Duration = Duration::from_mins(5);
+/// How often replicas that have something new to enforce are asked without growing pauses: they need a second or two.
+const PATIENCE: u32 = 8;
 /// How often an object is looked at although nothing changed.
 const RESYNC: Duration = Duration::from_mins(10);
 
@@ -43,6 +45,14 @@ impl Attempts {
         let attempt = attempts.entry(uid.to_owned()).or_default();
         *attempt = attempt.saturating_add(1);
         pause(uid, *attempt)
+    }
+
+    /// Counts a look that found replicas behind, and returns the pause before the next one.
+    pub fn waits(&self, uid: &str) -> Duration {
+        let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempt = attempts.entry(uid.to_owned()).or_default();
+        *attempt = attempt.saturating_add(1);
+        pause(uid, attempt.saturating_sub(PATIENCE).max(1))
     }
 
     /// Failures in a row.
@@ -81,6 +91,16 @@ mod tests {
         let pauses: std::collections::BTreeSet<_> = (0..50).map(|uid| pause(&uid.to_string(), 6)).collect();
         assert!(pauses.len() > 40, "{}", pauses.len());
         assert!(resync("a", 1) >= Duration::from_mins(5));
+    }
+
+    #[test]
+    fn replicas_that_are_behind_are_asked_every_second_at_first() {
+        let attempts = Attempts::default();
+        for _ in 0..8 {
+            assert!(attempts.waits("a") <= Duration::from_secs(1));
+        }
+        let later: Vec<_> = (0..12).map(|_| attempts.waits("a")).collect();
+        assert!(later[11] >= Duration::from_mins(2), "{later:?}");
     }
 
     #[test]

@@ -54,6 +54,12 @@ pub async fn reconcile(server: Arc<Server>, context: Arc<Context>) -> (Option<Du
         let round = context.attempts.count(&uid);
         context.attempts.forget(&uid);
         (Some(backoff::resync(&uid, round)), outcome.result())
+    } else if let (Outcome::Written(_), true) = (&outcome, written) {
+        if outcome.is_news() {
+            // Replicas have something new to do, whatever they were slow with before.
+            context.attempts.forget(&uid);
+        }
+        (Some(context.attempts.waits(&uid)), outcome.result())
     } else {
         (Some(context.attempts.failed(&uid)), outcome.result())
     }

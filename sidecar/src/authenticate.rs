@@ -3,7 +3,8 @@
 //! # Flow
 //! `bearer` (one token) -> `cache` (verified before?) -> `compact` (form) -> provider by exact `iss` -> `keyring` (key by
 //! `kid` and `alg`; `refresh` fetches them, `discovery` finds them) -> `compact` (signature) -> `kind` and `claims::read` (an
-//! access token of this issuer?) -> `cache` -> `claims::judge` (valid now, for this route, by this client?).
+//! access token of this issuer?) -> `cache` -> `claims::judge` (valid now, for this route, by this client?) -> `withdrawn` (not
+//! denied by its provider?).
 //!
 //! # Guarantees
 //! - No claim but `iss` is looked at before the signature is verified, and `iss` only chooses among the route's providers.
@@ -13,7 +14,7 @@
 //!
 //! # Caveats
 //! - Access tokens are JWTs. An opaque one is refused, never tried elsewhere.
-//! - A revoked token counts until its expiry.
+//! - That an issuer revoked a token is not seen: it counts until its expiry, unless its provider's `deny` says otherwise.
 
 mod algorithm;
 mod bearer;
@@ -33,13 +34,15 @@ mod refusal;
 mod registry;
 #[cfg(test)]
 mod tests;
+mod withdrawn;
 
 pub use bearer::{AUTHORIZATION_LIST, AUTHORIZATION_REPEATED, AUTHORIZATION_SCHEME};
 pub use cache::TokenCache;
 pub use fetch::{Document, Fetch, FetchFailure, GuardedFetch};
 pub use provider::{IgnoredKeyStatus, KeyStatus, Provider, ProviderStatus};
-pub use refusal::Refusal;
+pub use refusal::{Denied, Refusal};
 pub use registry::Providers;
+pub use withdrawn::Withdrawn;
 
 use crate::clock::Clock;
 use bearer::{BearerToken, Credentials};
@@ -48,6 +51,7 @@ use compact::Unverified;
 use http::HeaderMap;
 use std::sync::Arc;
 use tollward_policy::config::{AuthConfig, ProviderConfig};
+use tollward_policy::deny::DenyList;
 use tollward_policy::principal::Principal;
 use tollward_policy::reason::Reason;
 
@@ -90,10 +94,11 @@ struct OAuth {
     clock: Arc<dyn Clock>,
 }
 
-/// A provider, and its name as the cache wants it.
+/// A provider, its name as the cache wants it, and whom it keeps out.
 struct Trusted {
     provider: Arc<Provider>,
     name: Arc<str>,
+    deny: Option<DenyList>,
 }
 
 impl Authenticator {
@@ -166,7 +171,9 @@ impl OAuth {
             Some(facts) => facts,
             None => self.verify(token, digest, admit).await?,
         };
-        claims::judge(&facts, &self.demands, self.clock.unix_seconds())?;
+        let now = self.clock.unix_seconds();
+        claims::judge(&facts, &self.demands, now)?;
+        self.refuse_denied(&facts.principal, now)?;
         Ok(Principal::Token(Arc::clone(&facts.principal)))
     }
 
@@ -242,6 +249,10 @@ fn trusted(
     }
     Ok(chosen
         .into_iter()
-        .map(|config| Trusted { provider: providers.get_or_start(config), name: config.name.as_str().into() })
+        .map(|config| Trusted {
+            provider: providers.get_or_start(config),
+            name: config.name.as_str().into(),
+            deny: DenyList::compile(config),
+        })
         .collect())
 }

@@ -21,6 +21,7 @@ mod origin;
 mod refuse;
 mod resume;
 mod route;
+mod tenure;
 mod understand;
 
 pub use capacity::Capacity;
@@ -37,6 +38,7 @@ use hyper::body::Incoming;
 use refuse::{refuse, size};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tenure::Tenure;
 use tokio_util::sync::CancellationToken;
 use tollward_policy::reason::Reason;
 
@@ -62,8 +64,8 @@ pub struct Pipeline {
 enum Judged {
     /// An answer of our own.
     Local(Response<Body>),
-    /// A call that may pass.
-    Call(Box<Charged>),
+    /// A call that may pass, and the version of the configuration that says so.
+    Call(Box<Charged>, u64),
 }
 
 impl Pipeline {
@@ -79,7 +81,7 @@ impl Pipeline {
                 trail.answer(response.status().as_u16(), size(&response));
                 response
             }
-            Ok(Judged::Call(call)) => self.pass(*call, trail, &traced.inbound).await,
+            Ok(Judged::Call(call, version)) => self.pass(*call, version, trail, &traced.inbound).await,
             Err(denial) => refuse(&denial, trail),
         };
         cors::expose(&mut response, cross_origin);
@@ -95,6 +97,7 @@ impl Pipeline {
         cross_origin: &mut Option<HeaderValue>,
     ) -> Result<Judged, Denial> {
         let snapshot = self.state.current()?;
+        let version = snapshot.version;
         let admitted = admit::admit(request, peer, snapshot)?;
         let routed = route::route(admitted, trail)?;
         let reached = origin::check(routed, cross_origin)?;
@@ -106,18 +109,34 @@ impl Pipeline {
         let understood = understand::understand(identified, &self.capacity, trail).await?;
         let resumed = resume::resume(understood, self.state.clock())?;
         let permitted = authorize::authorize(resumed)?;
-        Ok(Judged::Call(Box::new(charge::charge(permitted)?)))
+        Ok(Judged::Call(Box::new(charge::charge(permitted)?), version))
     }
 
     /// The stages that act.
-    async fn pass(&self, call: Charged, mut trail: Trail, inbound: &tollward_telemetry::Inbound) -> Response<Body> {
+    async fn pass(
+        &self,
+        call: Charged,
+        version: u64,
+        mut trail: Trail,
+        inbound: &tollward_telemetry::Inbound,
+    ) -> Response<Body> {
+        let understood = &call.permitted.resumed.understood;
+        let mut tenure = Tenure::new(&self.state, understood.route.clone(), understood.principal.clone(), version);
+        if let Some(withdrawn) = tenure.ended() {
+            return tenure.refuse(&withdrawn, trail);
+        }
         if let Err(error) = trail.intend(call.rule(), call.standings()) {
             tracing::error!(%error, "a call was refused since its audit record can't be stored");
             return refuse(&Denial::new(Reason::AuditUnavailable).id(call.request_id()), trail);
         }
         let headers = self.tracing.upstream_headers(inbound, trail.span());
-        match forward::forward(call, &self.upstream, headers).await {
-            Ok(answered) => deliver::deliver(answered, trail, &self.draining).await,
+        let answered = tokio::select! {
+            biased;
+            withdrawn = tenure.end() => return tenure.cut(&withdrawn, trail),
+            answered = forward::forward(call, &self.upstream, headers) => answered,
+        };
+        match answered {
+            Ok(answered) => deliver::deliver(answered, trail, &self.draining, tenure).await,
             Err(denial) => refuse(&denial, trail),
         }
     }

@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub generation: i64,
     /// Bounds of a request.
     pub limits: HttpLimits,
+    /// Counts the configurations of the process; set when one is put in force.
+    pub(crate) version: u64,
     routes: Vec<Arc<Route>>,
     by_path: HashMap<String, Vec<Destination>>,
 }
@@ -53,12 +55,17 @@ impl Snapshot {
                 }
             }
         }
-        Self { digest, generation, limits, routes, by_path }
+        Self { digest, generation, limits, version: 0, routes, by_path }
     }
 
     /// The routes.
     pub fn routes(&self) -> &[Arc<Route>] {
         &self.routes
+    }
+
+    /// The route of the server with this uid.
+    pub fn route(&self, uid: &str) -> Option<&Arc<Route>> {
+        self.routes.iter().find(|route| route.server.uid == uid)
     }
 
     /// What a path may lead to, one per host. The path is compared byte by byte.

@@ -9,6 +9,7 @@ use crate::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 use tollward_policy::reason::Reason;
 
 /// How long the last good configuration outlives a newer one that can't be read.
@@ -19,6 +20,7 @@ pub struct State {
     current: ArcSwap<Snapshot>,
     rejected: Mutex<Option<Rejected>>,
     stale_at: std::sync::atomic::AtomicI64,
+    versions: watch::Sender<u64>,
     clock: Arc<dyn Clock>,
 }
 
@@ -33,16 +35,20 @@ pub struct Rejected {
     pub since: i64,
 }
 
+/// The version of the configuration at the start.
+const FIRST: u64 = 1;
 /// `stale_at` while nothing is rejected.
 const NEVER: i64 = i64::MAX;
 
 impl State {
     /// Starts with a good configuration.
-    pub fn new(first: Snapshot, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(mut first: Snapshot, clock: Arc<dyn Clock>) -> Self {
+        first.version = FIRST;
         Self {
             current: ArcSwap::from_pointee(first),
             rejected: Mutex::new(None),
             stale_at: std::sync::atomic::AtomicI64::new(NEVER),
+            versions: watch::Sender::new(FIRST),
             clock,
         }
     }
@@ -61,11 +67,20 @@ impl State {
         self.current.load_full()
     }
 
-    /// Puts a new configuration in force.
-    pub fn accept(&self, snapshot: Snapshot) {
-        self.current.store(Arc::new(snapshot));
+    /// Puts a new configuration in force, then tells whoever follows [`Self::versions`].
+    pub fn accept(&self, mut snapshot: Snapshot) {
+        self.versions.send_modify(|version| {
+            *version += 1;
+            snapshot.version = *version;
+            self.current.store(Arc::new(snapshot));
+        });
         *self.rejected.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.stale_at.store(NEVER, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// The version of the configuration in force, and each later one: [`Snapshot::version`].
+    pub fn versions(&self) -> watch::Receiver<u64> {
+        self.versions.subscribe()
     }
 
     /// Keeps the last good configuration and remembers since when it should have been another.

@@ -38,6 +38,8 @@ mod lists;
 mod process;
 #[path = "pipeline/reload.rs"]
 mod reload;
+#[path = "pipeline/revoked.rs"]
+mod revoked;
 #[path = "pipeline/sessions.rs"]
 mod sessions;
 #[path = "pipeline/smuggling.rs"]

@@ -155,6 +155,8 @@ fn built_in(issuer: &str) -> ProviderConfig {
         leeway_seconds: 5,
         max_lifetime_seconds: Some(300),
         refresh: RefreshConfig { interval_seconds: 300, cooldown_seconds: 1, max_stale_seconds: 600 },
+        // Entries are about the subjects and clients of the declared providers, who are nobody here.
+        deny: Vec::new(),
     }
 }
 

@@ -70,6 +70,23 @@ pub(crate) fn scope_omnibus() -> Rule {
     )
 }
 
+/// An entry about nobody would be one about everybody, which must be said by a time.
+pub(crate) fn deny_names_somebody() -> Rule {
+    naming(
+        "has(self.subject) || has(self.client) || has(self.tokenId) || has(self.issuedBefore)",
+        "'deny entry `' + self.name + '` must set subject, client, tokenId or issuedBefore; issuedBefore alone denies every \
+         older token of this provider'",
+    )
+}
+
+/// A subject, client or token id as tokens have them: anything else would be an entry that never matches.
+pub(crate) fn token_name(field: &str) -> Rule {
+    rule(
+        r"self.matches('^[^\\s\\x00-\\x1F\\x7F]([^\\x00-\\x1F\\x7F]*[^\\s\\x00-\\x1F\\x7F])?$')",
+        &format!("{field} must have no outer spaces and no control characters, since no token has"),
+    )
+}
+
 /// The characters of RFC 6749 section 3.3.
 pub(crate) fn scope_characters() -> Rule {
     rule(

@@ -1,9 +1,11 @@
 //! `IdentityProvider`: whose access tokens are trusted, and how they look.
 
+mod deny;
 mod external;
 mod namespaces;
 mod status;
 
+pub use deny::DenyEntry;
 pub use external::{CaConfigMap, ClaimSelection, ExternalProvider, Preset};
 pub use namespaces::{AllowedNamespaces, NamespacesFrom};
 pub use status::IdentityProviderStatus;
@@ -57,4 +59,10 @@ pub struct IdentityProviderSpec {
     /// Namespaces whose servers may refer to this provider.
     #[serde(default)]
     pub allowed_namespaces: AllowedNamespaces,
+    /// The kill switch: tokens of this provider that are refused although they verify, by every server that accepts them. Open
+    /// streams of their holders end. `tollward revoke` adds entries and waits until every replica enforces them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub deny: Vec<DenyEntry>,
 }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod auth;
+mod deny;
 mod endpoint;
 mod identity;
 mod limits;

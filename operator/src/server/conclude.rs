@@ -31,8 +31,8 @@ pub struct Running {
     pub url: String,
     /// The audience of tokens, if tokens are asked for.
     pub audience: Option<String>,
-    /// Names and issuers of providers.
-    pub providers: Vec<(String, String)>,
+    /// Whose tokens are accepted.
+    pub providers: Vec<Trusted>,
     /// How many pods there should be.
     pub wanted: i64,
     /// Pods of the newest template.
@@ -47,13 +47,22 @@ pub struct Running {
     pub replicas: Vec<Replica>,
 }
 
+/// A provider as the configuration has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trusted {
+    /// Namespace and name.
+    pub name: String,
+    /// Its issuer.
+    pub issuer: String,
+    /// The generation of the object that was compiled.
+    pub generation: i64,
+}
+
 /// One pod.
 #[derive(Debug, Clone)]
 pub struct Replica {
     /// Its name.
     pub pod: String,
-    /// The digest that it was told of.
-    pub told: Option<String>,
     /// What it says.
     pub answer: Result<Report, ReportError>,
 }
@@ -96,6 +105,14 @@ impl Outcome {
 }
 
 impl Outcome {
+    /// Whether replicas were given something new to enforce by this very look.
+    pub fn is_news(&self) -> bool {
+        match self {
+            Self::Unreadable(_) | Self::Refused(_) | Self::Unwritten(_) => false,
+            Self::Written(running) => running.written.configuration,
+        }
+    }
+
     /// The label of metrics and spans.
     pub const fn result(&self) -> &'static str {
         match self {
@@ -198,24 +215,40 @@ fn programmed(running: &Running) -> Verdict {
             Err(ReportError::NotStarted | ReportError::Silent(_) | ReportError::Nonsense(_)) => {}
         }
     }
+    unprogrammed(running)
+}
+
+/// Which replicas are waited for, and which ones can't be asked: what those enforce, nobody knows.
+fn unprogrammed(running: &Running) -> Verdict {
+    let kind = ConditionType::Programmed;
     let count = running.replicas.iter().filter(|replica| replica.enforces(&running.digest)).count();
-    let waits = |replica: &Replica| matches!(replica.answer, Ok(_) | Err(ReportError::NotStarted));
-    if running.replicas.is_empty() || running.replicas.iter().any(waits) {
-        let message = format!("{count} of {} replicas enforce the current configuration.", running.wanted);
-        return Verdict::no(kind, ConditionReason::Pending, message);
+    let so_far = format!("{count} of {} replicas enforce the current configuration.", running.wanted);
+    let unknown = |replica: &Replica| match &replica.answer {
+        Ok(_) | Err(ReportError::NotStarted) => None,
+        Err(error @ (ReportError::Silent(_) | ReportError::Unverified(_) | ReportError::Nonsense(_))) => {
+            Some(format!("{} {error}", replica.pod))
+        }
+    };
+    let errors: Vec<_> = running.replicas.iter().filter_map(unknown).take(3).collect();
+    if errors.is_empty() {
+        return Verdict::no(kind, ConditionReason::Pending, so_far);
     }
-    let errors: Vec<_> = running
-        .replicas
-        .iter()
-        .take(3)
-        .filter_map(|replica| Some(format!("{} {}", replica.pod, replica.answer.as_ref().err()?)))
-        .collect();
-    let message = format!(
-        "No replica answers the operator on port {}: {}. Look at the pods' events and logs, and at network policies.",
+    let errors = format!(
+        "Not known of replicas that do not answer the operator on port {}: {}. Look at the pods' events and logs, and at \
+         network policies.",
         tollward_api::ports::REPORT,
         errors.join("; ")
     );
-    Verdict::no(kind, ConditionReason::DataPlaneUnreachable, message)
+    let waits = |replica: &Replica| match &replica.answer {
+        Ok(_) => !replica.enforces(&running.digest),
+        Err(error) => *error == ReportError::NotStarted,
+    };
+    let reason = if running.replicas.iter().any(waits) {
+        ConditionReason::Pending
+    } else {
+        ConditionReason::DataPlaneUnreachable
+    };
+    Verdict::no(kind, reason, format!("{so_far} {errors}"))
 }
 
 /// What only the pods can say about readiness.

@@ -1,10 +1,10 @@
 //! What runs: the pods' controller as the cache has it, and each replica's own report.
 //!
 //! Pods are told of a new configuration by an annotation: the kubelet looks at a pod's volumes when the pod changes, instead
-//! of once in a minute.
+//! of once in a minute. A pod that can't be asked is told as well, and none waits for another: a change may be a revocation.
 
 use super::apply::Written;
-use super::conclude::{Replica, Running};
+use super::conclude::{Replica, Running, Trusted};
 use super::want::Wanted;
 use crate::cache::CONFIG_DIGEST;
 use crate::child::ChildKind;
@@ -17,10 +17,16 @@ use kube::core::DynamicObject;
 use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use tollward_desired::KeyEntry;
 
 /// Most replicas that are asked at once.
 const AT_ONCE: usize = 8;
+/// How long an answer may take before the pod is told without it.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// Looks after which a pod that is still behind is told again, doubled each time: its kubelet may have looked before the new
+/// configuration had reached it.
+const FIRST_REMINDER: u32 = 4;
 
 /// Looks at what runs.
 pub(super) async fn observe(wanted: &Wanted, written: Written, context: &Context) -> Running {
@@ -31,13 +37,17 @@ pub(super) async fn observe(wanted: &Wanted, written: Written, context: &Context
         .into_iter()
         .filter(|pod| is_running(pod))
         .collect();
-    let name = report_name(wanted);
-    let asked = stream::iter(pods).map(|pod| ask(pod, name.clone(), context)).buffered(AT_ONCE);
-    let replicas: Vec<Replica> = asked.collect().await;
-    let digest = wanted.configuration.digest();
-    for replica in replicas.iter().filter(|replica| !replica.enforces(digest)) {
-        tell(identity.namespace(), replica, digest, context).await;
-    }
+    let asking = Asking {
+        namespace: identity.namespace(),
+        name: report_name(wanted),
+        digest: wanted.configuration.digest(),
+        news: written.configuration,
+        looks: context.attempts.count(identity.uid()),
+        context,
+    };
+    let asked = stream::iter(pods).map(|pod| asking.look(pod)).buffer_unordered(AT_ONCE);
+    let mut replicas: Vec<Replica> = asked.collect().await;
+    replicas.sort_by(|one, other| one.pod.cmp(&other.pod));
     let reports = replicas.iter().filter_map(|replica| Some((replica.pod.as_str(), replica.answer.as_ref().ok()?)));
     for provider in context.book.put(identity.uid(), reports) {
         if let Some((namespace, name)) = provider.split_once('/') {
@@ -66,7 +76,11 @@ fn running(wanted: &Wanted, written: Written, replicas: Vec<Replica>, deployment
             .server
             .providers()
             .iter()
-            .map(|provider| (provider.name().to_owned(), provider.issuer().to_owned()))
+            .map(|provider| Trusted {
+                name: provider.name().to_owned(),
+                issuer: provider.issuer().to_owned(),
+                generation: provider.generation(),
+            })
             .collect(),
         wanted: i64::from(wanted.children.deployment.spec.replicas.unwrap_or(1)),
         updated: count("/status/updatedReplicas"),
@@ -82,27 +96,76 @@ fn is_running(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-async fn ask(pod: Arc<Pod>, name: String, context: &Context) -> Replica {
-    let address =
-        pod.status.as_ref().and_then(|status| status.pod_ip.as_ref()).and_then(|address| address.parse().ok());
-    let answer = match address {
-        Some(address) => context.reports.fetch(&ReportTarget { address, name }).await,
-        None => Err(ReportError::NotStarted),
-    };
-    Replica { pod: pod.name_any(), told: pod.annotations().get(CONFIG_DIGEST).cloned(), answer }
+/// What is asked of each replica of a server.
+struct Asking<'a> {
+    namespace: &'a str,
+    /// The name in the certificate of its report listener.
+    name: String,
+    /// The digest that it should enforce.
+    digest: &'a str,
+    /// Whether this look wrote the configuration.
+    news: bool,
+    /// How many looks found replicas behind since then.
+    looks: u32,
+    context: &'a Context,
 }
 
-/// Tells a pod's kubelet to look, once for each configuration.
-async fn tell(namespace: &str, replica: &Replica, digest: &str, context: &Context) {
-    if replica.told.as_deref() == Some(digest) || replica.answer.is_err() {
-        return;
+impl Asking<'_> {
+    /// Asks a replica, and tells it if it is behind, or does not answer at once and may be.
+    async fn look(&self, pod: Arc<Pod>) -> Replica {
+        let address =
+            pod.status.as_ref().and_then(|status| status.pod_ip.as_ref()).and_then(|address| address.parse().ok());
+        let name = pod.name_any();
+        let Some(address) = address else {
+            return Replica { pod: name, answer: Err(ReportError::NotStarted) };
+        };
+        let told = pod.annotations().get(CONFIG_DIGEST).map(String::as_str);
+        let target = ReportTarget { address, name: self.name.clone() };
+        let mut answer = self.context.reports.fetch(&target);
+        let at_once = tokio::time::timeout(PATIENCE, &mut answer).await.ok();
+        let unknown = !matches!(at_once, Some(Ok(_)));
+        let tell_unseen = unknown && self.may_be_behind(told);
+        if tell_unseen {
+            self.tell(&name, self.digest).await;
+        }
+        let answer = match at_once {
+            Some(answer) => answer,
+            None => answer.await,
+        };
+        let replica = Replica { pod: name, answer };
+        if replica.answer.is_ok() && !replica.enforces(self.digest) && !tell_unseen {
+            self.remind(&replica.pod, told).await;
+        }
+        replica
     }
-    let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
-    let patch = json!({"metadata": {"annotations": {CONFIG_DIGEST: digest}}});
-    let result = api.patch_metadata(&replica.pod, &PatchParams::default(), &Patch::Merge(&patch)).await;
-    if let Err(error) = result {
-        // The kubelet looks by itself within a minute or two.
-        tracing::debug!(pod = replica.pod, %error, "a pod could not be told of its configuration");
+
+    /// Whether a pod that does not answer should be told. One that starts needs not: it begins with what is there.
+    fn may_be_behind(&self, told: Option<&str>) -> bool {
+        self.news || told.is_some_and(|told| !self.is_about(told))
+    }
+
+    /// Once for each configuration, and again in growing distances while that does not help.
+    async fn remind(&self, pod: &str, told: Option<&str>) {
+        if !told.is_some_and(|told| self.is_about(told)) {
+            self.tell(pod, self.digest).await;
+        } else if self.looks >= FIRST_REMINDER && self.looks.is_power_of_two() {
+            self.tell(pod, &format!("{}#{}", self.digest, self.looks)).await;
+        }
+    }
+
+    fn is_about(&self, told: &str) -> bool {
+        told.split('#').next() == Some(self.digest)
+    }
+
+    /// Changes a pod, so that its kubelet looks.
+    async fn tell(&self, pod: &str, text: &str) {
+        let api: Api<Pod> = Api::namespaced(self.context.client.clone(), self.namespace);
+        let patch = json!({"metadata": {"annotations": {CONFIG_DIGEST: text}}});
+        let result = api.patch_metadata(pod, &PatchParams::default(), &Patch::Merge(&patch)).await;
+        if let Err(error) = result {
+            // The kubelet looks by itself within a minute or two.
+            tracing::debug!(pod, %error, "a pod could not be told of its configuration");
+        }
     }
 }
 

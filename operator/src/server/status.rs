@@ -1,6 +1,6 @@
 //! A server's status: computed purely, written if it differs, told as events where a condition changed.
 
-use super::conclude::{Outcome, Running};
+use super::conclude::{Outcome, Running, Trusted};
 use crate::cache::Server;
 use crate::condition::{Verdict, merge};
 use crate::context::Context;
@@ -59,7 +59,11 @@ fn of_running(
         identity_providers: running
             .providers
             .iter()
-            .map(|(name, issuer)| ProviderStatus { name: name.clone(), issuer: issuer.clone() })
+            .map(|Trusted { name, issuer, generation }| ProviderStatus {
+                name: name.clone(),
+                issuer: issuer.clone(),
+                generation: Some(*generation),
+            })
             .collect(),
         policy_digest: Some(running.digest.clone()),
         replicas: running

@@ -7,12 +7,14 @@
 //! - [`providers`](ProviderConfig) and [`routes`](RouteConfig): the policy part, swapped while running.
 
 mod check;
+mod deny;
 mod load;
 mod process;
 mod provider;
 mod route;
 
 pub use check::{Problem, check};
+pub use deny::DenyConfig;
 pub use load::{LoadError, load};
 pub use process::{
     Allowance, DialConfig, HttpLimits, ListenerTls, ProcessConfig, PublicListener, ReportListener, Role, Scheme,

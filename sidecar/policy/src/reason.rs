@@ -63,6 +63,7 @@ reasons! {
     TokenExpired = "token_expired", "The token is past its expiry.", "Refresh the token.";
     TokenNotYetValid = "token_not_yet_valid", "The token is not valid yet, or was issued in the future.", "Check the clocks of issuer and server.";
     TokenLifetimeTooLong = "token_lifetime_too_long", "The token lives longer than the provider may grant.", "Shorten the lifetime at the issuer, or raise maxLifetimeSeconds.";
+    TokenRevoked = "token_revoked", "The token is refused by an entry of its identity provider's deny list.", "Sign in again; if that does not help, ask the platform team.";
     ClientNotAllowed = "client_not_allowed", "The client is not on the server's list.", "Add the client id to auth.clients.allow.";
     KeysUnavailable = "keys_unavailable", "The issuer's keys can't be fetched.", "Wait and retry; check the provider's status.";
 

@@ -131,6 +131,10 @@ pub struct Decision {
     /// The rule that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// The entry of an identity provider's `deny` that kept the caller out, before the call or in the middle of it: the
+    /// provider's namespace and name and the entry's name, joined by slashes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub denied_by: Option<String>,
     /// Digest of the configuration that decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_digest: Option<String>,
@@ -170,6 +174,8 @@ pub enum Ended {
     TokenExpired,
     /// The process is shutting down.
     Draining,
+    /// A new configuration keeps the caller out; the reason says why.
+    Revoked,
 }
 
 /// The end of a request.

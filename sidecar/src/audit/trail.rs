@@ -3,6 +3,7 @@
 use super::record::{Call, Caller, Decision, Ended, HttpFacts, LimitState, Outcome, Record, VERSION};
 use super::redact::Redactor;
 use super::sink::{AuditSink, SinkError};
+use crate::authenticate::Withdrawn;
 use crate::clock::Clock;
 use crate::denial::{Denial, status_of};
 use crate::envelope::Message;
@@ -72,6 +73,7 @@ impl Auditor {
                 reason: Reason::ClientGone,
                 detail: None,
                 rule: None,
+                denied_by: None,
                 policy_digest: None,
             },
             limits: Vec::new(),
@@ -144,6 +146,18 @@ impl Trail {
         self.sink.open(&self.record)
     }
 
+    /// This entry of its provider's `deny` keeps the caller out.
+    pub fn denied_by(&mut self, entry: &str) {
+        self.record.decision.denied_by = Some(entry.to_owned());
+    }
+
+    /// A new configuration keeps the caller out.
+    pub fn withdraw(&mut self, withdrawn: &Withdrawn) {
+        let Withdrawn { reason, entry } = withdrawn;
+        self.record.decision.reason = *reason;
+        self.record.decision.denied_by.clone_from(entry);
+    }
+
     /// The answer's status is on its way.
     pub fn answering(&mut self, status: u16) {
         self.status = Some(status);
@@ -181,10 +195,18 @@ impl Trail {
         self.close(&own(None), Ended::Complete);
     }
 
+    /// Closes a call whose caller was kept out after it was let through, by an answer of Tollward's own.
+    pub fn cut(mut self, status: u16, bytes_out: usize) {
+        self.status = Some(status);
+        self.sent(bytes_out);
+        self.close(&own(Some(i64::from(status))), Ended::Revoked);
+    }
+
     /// Closes a forwarded call.
     pub fn finish(mut self, rpc: &RpcOutcome, ended: Ended) {
         match ended {
-            Ended::Complete | Ended::TokenExpired | Ended::Draining => {}
+            // Why it was revoked was said before.
+            Ended::Complete | Ended::TokenExpired | Ended::Draining | Ended::Revoked => {}
             Ended::ClientGone => self.record.decision.reason = Reason::ClientGone,
             Ended::UpstreamBroke => self.record.decision.reason = Reason::UpstreamInvalid,
         }

@@ -32,6 +32,14 @@ pub(super) struct Demands {
     pub(super) allowed_clients: Vec<String>,
 }
 
+impl Demands {
+    /// Whether the client may not call.
+    pub(super) fn refuses_client(&self, token: &TokenPrincipal) -> bool {
+        let is_listed = |client: &String| self.allowed_clients.contains(client);
+        !self.allowed_clients.is_empty() && !token.client.as_ref().is_some_and(is_listed)
+    }
+}
+
 /// Reads the claims of `provider`'s token.
 pub(super) fn read(verified: Verified, provider: &ProviderConfig) -> Result<Facts, Refusal> {
     kind::check(&verified, provider)?;
@@ -83,8 +91,7 @@ pub(super) fn judge(facts: &Facts, demands: &Demands, now: i64) -> Result<(), Re
     if !demands.audiences.iter().any(|own| audiences.contains(own)) {
         return Err(Refusal::new(Reason::AudienceMismatch, "the access token was issued for another resource"));
     }
-    let is_listed = |client: &String| demands.allowed_clients.contains(client);
-    if !demands.allowed_clients.is_empty() && !principal.client.as_ref().is_some_and(is_listed) {
+    if demands.refuses_client(principal) {
         return Err(Refusal::new(Reason::ClientNotAllowed, "the client of the access token may not call this server"));
     }
     Ok(())

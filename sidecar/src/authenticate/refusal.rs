@@ -1,10 +1,11 @@
 //! Why a caller was not let in: one reason of the closed list, and a sentence that is the same for every token.
 
 use std::time::Duration;
+use tollward_policy::principal::Principal;
 use tollward_policy::reason::Reason;
 
-/// A refused caller. It never holds any part of what the caller sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A refused caller. It never holds any part of what the caller sent, but verified claims.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
     /// Why, from the closed list.
     pub reason: Reason,
@@ -12,11 +13,22 @@ pub struct Refusal {
     pub detail: &'static str,
     /// When trying again may help, if waiting is what helps.
     pub retry_after: Option<Duration>,
+    /// Who it is, where a verified caller is kept out. For the audit record, never for the answer.
+    pub denied: Option<Box<Denied>>,
+}
+
+/// A verified caller, and the entry of its provider's `deny` that keeps it out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Denied {
+    /// The caller.
+    pub principal: Principal,
+    /// The entry: the provider's name, a slash, the entry's name.
+    pub entry: String,
 }
 
 impl Refusal {
     pub(super) const fn new(reason: Reason, detail: &'static str) -> Self {
-        Self { reason, detail, retry_after: None }
+        Self { reason, detail, retry_after: None, denied: None }
     }
 
     /// The issuer's keys are missing, which is our trouble and not the caller's: a good token must not be thrown away.
@@ -26,6 +38,15 @@ impl Refusal {
             detail,
             // A wait of zero seconds would make clients spin.
             retry_after: Some(wait.max(Duration::from_secs(1))),
+            denied: None,
+        }
+    }
+
+    /// The kill switch. The caller is told no more than that a new token may help.
+    pub(super) fn revoked(principal: Principal, entry: String) -> Self {
+        Self {
+            denied: Some(Box::new(Denied { principal, entry })),
+            ..Self::new(Reason::TokenRevoked, "the access token has been revoked")
         }
     }
 }

@@ -23,8 +23,10 @@ impl Providers {
         Self { fetch, clock, generations: Arc::new(AtomicU64::new(0)), running: Mutex::new(BTreeMap::new()) }
     }
 
-    /// The running provider of exactly this configuration, or a new one. A tokio runtime must be entered.
+    /// The running provider of exactly this configuration, or a new one. A tokio runtime must be entered. Who is denied is no
+    /// part of it: a revocation must cost neither a fetch of keys nor the proofs of everybody else.
     pub fn get_or_start(&self, config: &ProviderConfig) -> Arc<Provider> {
+        let config = &ProviderConfig { deny: Vec::new(), ..config.clone() };
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|_, provider| provider.strong_count() > 0);
         let former = running.get(&config.name).and_then(Weak::upgrade);

@@ -3,6 +3,7 @@
 //! Names in tables (`J01`, `K03`) are those of the attack checklist that the cases come from.
 
 mod claims;
+mod denied;
 mod forms;
 mod issuer;
 mod keys;

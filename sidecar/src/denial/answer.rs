@@ -40,7 +40,8 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         | Reason::AudienceMismatch
         | Reason::TokenExpired
         | Reason::TokenNotYetValid
-        | Reason::TokenLifetimeTooLong => StatusCode::UNAUTHORIZED,
+        | Reason::TokenLifetimeTooLong
+        | Reason::TokenRevoked => StatusCode::UNAUTHORIZED,
         Reason::HostNotAllowed
         | Reason::OriginNotAllowed
         | Reason::ClientNotAllowed

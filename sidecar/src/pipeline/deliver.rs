@@ -7,6 +7,7 @@ use super::charge::Charged;
 use super::forward::Answered;
 use super::refuse::refuse;
 use super::resume::SESSION_ID;
+use super::tenure::Tenure;
 use crate::audit::{Ended, Trail};
 use crate::denial::{Denial, standing_headers};
 use crate::response::{self, ListKind, Media, RpcOutcome};
@@ -35,7 +36,12 @@ enum Carriage {
 }
 
 /// Passes the answer on and hands the record to its body.
-pub(super) async fn deliver(answered: Answered, mut trail: Trail, draining: &CancellationToken) -> Response<Body> {
+pub(super) async fn deliver(
+    answered: Answered,
+    mut trail: Trail,
+    draining: &CancellationToken,
+    mut tenure: Tenure,
+) -> Response<Body> {
     let prepared = carriage(&answered).and_then(|carriage| Ok((carriage, head(&answered, carriage)?)));
     let (carriage, head) = match prepared {
         Ok(prepared) => prepared,
@@ -44,18 +50,25 @@ pub(super) async fn deliver(answered: Answered, mut trail: Trail, draining: &Can
     let status = answered.response.status();
     trail.answering(status.as_u16());
     let body = match carriage {
-        Carriage::JsonList(kind) => match list::collect(answered, kind).await {
-            Ok(collected) => Body::new(body::Whole::new(collected, trail)),
-            Err(denial) => return refuse(&denial, trail),
-        },
-        Carriage::Events(kind) => stream(answered, trail, draining, Some(kind)),
+        Carriage::JsonList(kind) => {
+            let collected = tokio::select! {
+                biased;
+                withdrawn = tenure.end() => return tenure.cut(&withdrawn, trail),
+                collected = list::collect(answered, kind) => collected,
+            };
+            match collected {
+                Ok(collected) => Body::new(body::Whole::new(collected, trail)),
+                Err(denial) => return refuse(&denial, trail),
+            }
+        }
+        Carriage::Events(kind) => stream(answered, trail, draining, tenure, Some(kind)),
         Carriage::Bodiless => {
             trail.finish(&RpcOutcome::UNDETERMINED, Ended::Complete);
             Body::empty()
         }
-        Carriage::Resumed => stream(answered, trail, draining, None),
+        Carriage::Resumed => stream(answered, trail, draining, tenure, None),
         Carriage::Plain => {
-            let ending = ending(&answered, draining);
+            let ending = ending(&answered, draining, tenure);
             Body::new(Forwarded::new(answered, trail, ending, None))
         }
     };
@@ -66,9 +79,15 @@ pub(super) async fn deliver(answered: Answered, mut trail: Trail, draining: &Can
 }
 
 /// A stream whose lists are filtered: of one kind, or of any.
-fn stream(answered: Answered, trail: Trail, draining: &CancellationToken, kind: Option<ListKind>) -> Body {
+fn stream(
+    answered: Answered,
+    trail: Trail,
+    draining: &CancellationToken,
+    tenure: Tenure,
+    kind: Option<ListKind>,
+) -> Body {
     let filter = list::event_filter(&answered, kind);
-    let ending = ending(&answered, draining);
+    let ending = ending(&answered, draining, tenure);
     Body::new(Forwarded::new(answered, trail, ending, Some(filter)))
 }
 
@@ -146,9 +165,9 @@ fn carriage(answered: &Answered) -> Result<Carriage, Denial> {
     }
 }
 
-/// What may end the answer before the MCP server does: a pause; for streams without an end, which may be silent for
-/// hours, the token's expiry and our own end instead.
-fn ending(answered: &Answered, draining: &CancellationToken) -> Ending {
+/// What may end the answer before the MCP server does: that its caller is kept out; a pause; for streams without an end,
+/// which may be silent for hours, the token's expiry and our own end instead.
+fn ending(answered: &Answered, draining: &CancellationToken, tenure: Tenure) -> Ending {
     let understood = &answered.charged.permitted.resumed.understood;
     let open_ended = matches!(understood.message.operation().method, Method::StreamOpen | Method::SubscriptionsListen);
     let expires_in = match &understood.principal {
@@ -162,5 +181,6 @@ fn ending(answered: &Answered, draining: &CancellationToken) -> Ending {
         (!open_ended).then_some(understood.route.upstream.idle_timeout),
         expires_in,
         open_ended.then(|| draining.clone()),
+        tenure,
     )
 }

@@ -52,6 +52,7 @@ impl Attempt<'_> {
             reason: Reason::RateLimited,
             detail: "too many failed authentications from this address",
             retry_after: Some(exceeded.retry_after),
+            denied: None,
         })?;
         self.taken = Some(key);
         Ok(())

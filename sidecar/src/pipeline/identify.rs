@@ -25,7 +25,13 @@ pub(super) async fn identify(asked: Asked, guesses: &GuessLimiter, trail: &mut T
     let route = &asked.route;
     let principal = match route.authenticator.authenticate(&asked.routed.parts.headers, || attempt.take()).await {
         Ok(principal) => principal,
-        Err(refusal) => return Err(refused(&refusal, route, attempt)),
+        Err(refusal) => {
+            if let Some(denied) = &refusal.denied {
+                trail.called_by(&denied.principal, &route.recorded_claims);
+                trail.denied_by(&denied.entry);
+            }
+            return Err(refused(&refusal, route, attempt));
+        }
     };
     attempt.give_back();
     trail.called_by(&principal, &route.recorded_claims);
@@ -54,9 +60,23 @@ fn refused(refusal: &Refusal, route: &Route, attempt: Attempt) -> Denial {
             None => denial,
         };
     }
-    if refusal.reason == Reason::ClientNotAllowed {
-        // The token is good, so that asking for another one would not help (and some clients would try for ever).
+    if refusal.denied.is_some() {
+        // The signature was good, so that it was no guess.
+        attempt.give_back();
+    }
+    challenged(denial, route)
+}
+
+/// The refusal of a caller who was let in before.
+pub(super) fn kept_out(reason: Reason, route: &Route) -> Denial {
+    challenged(Denial::new(reason).detail("the access token has been revoked"), route)
+}
+
+/// A new token may help, unless this one is good.
+fn challenged(denial: Denial, route: &Route) -> Denial {
+    if matches!(denial.reason, Reason::ClientNotAllowed | Reason::RouteNotFound) {
+        // Asking for another one would not help (and some clients would try for ever).
         return denial;
     }
-    denial.challenge(Challenge::invalid_token(url, initial))
+    denial.challenge(Challenge::invalid_token(route.metadata_url(), &route.initial_scopes))
 }

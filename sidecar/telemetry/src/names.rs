@@ -111,6 +111,8 @@ pub mod attribute {
     pub const TOLLWARD_REASON: &str = "tollward.reason";
     /// Name of the rule that decided.
     pub const TOLLWARD_RULE: &str = "tollward.rule";
+    /// Entry of an identity provider's deny list that kept the caller out.
+    pub const TOLLWARD_DENIED_BY: &str = "tollward.denied_by";
     /// Digest of the programmed policy.
     pub const TOLLWARD_POLICY_DIGEST: &str = "tollward.policy.digest";
     /// Name of the `MCPServer`.

@@ -58,6 +58,10 @@ pub struct ProviderStatus {
     /// Its issuer.
     #[schemars(length(max = 512))]
     pub issuer: String,
+    /// The generation of the IdentityProvider that `policyDigest` is about: once it is that of a change, replicas with this
+    /// digest enforce the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<i64>,
 }
 
 /// What a replica enforces.

@@ -40,6 +40,51 @@ fn a_policy_has_a_rate_for_every_tier_that_can_be_chosen() {
 }
 
 #[test]
+fn an_entry_that_denies_says_whom_and_can_match() {
+    let entry = |entry: serde_json::Value| ("/spec/deny", json!([entry]));
+    let time = "2026-11-23T12:00:00Z";
+    accepts::<IdentityProvider>(
+        "IdentityProvider",
+        &provider(),
+        &[
+            ("/spec/deny", json!([])),
+            entry(json!({"name": "a", "subject": "ada"})),
+            entry(json!({"name": "a", "client": "https://client.example/metadata.json"})),
+            entry(json!({"name": "a", "tokenId": "x"})),
+            entry(json!({"name": "a", "issuedBefore": time})),
+            entry(
+                json!({"name": "a", "subject": "Ada Lovelace ä", "client": "c", "tokenId": "t", "issuedBefore": time,
+                "until": "2027-11-23T12:00:00.5+01:00", "reason": "her laptop was stolen"}),
+            ),
+            ("/spec/deny", json!([{"name": "a", "subject": "ada"}, {"name": "b", "subject": "ada"}])),
+        ],
+    );
+    let nobody = "deny entry `a` must set subject, client, tokenId or issuedBefore";
+    refuses::<IdentityProvider>(
+        "IdentityProvider",
+        &provider(),
+        &[
+            entry(json!({"name": "a"})).with(nobody),
+            entry(json!({"name": "a", "until": time, "reason": "everybody"})).with(nobody),
+            entry(json!({"name": "a", "subject": " ada"})).with("deny.subject must have no outer spaces"),
+            entry(json!({"name": "a", "client": "ada\n"})).with("deny.client must have no outer spaces"),
+            entry(json!({"name": "a", "tokenId": "x\u{7}y"})).with("deny.tokenId must have no outer spaces"),
+        ],
+    );
+}
+
+/// A change with what its refusal says.
+trait With<'a> {
+    fn with(self, message: &'a str) -> (&'a str, serde_json::Value, &'a str);
+}
+
+impl<'a> With<'a> for (&'a str, serde_json::Value) {
+    fn with(self, message: &'a str) -> (&'a str, serde_json::Value, &'a str) {
+        (self.0, self.1, message)
+    }
+}
+
+#[test]
 fn a_provider_has_what_its_type_says() {
     accepts::<IdentityProvider>(
         "IdentityProvider",

@@ -1,5 +1,6 @@
 //! Whose tokens are accepted: references resolved, permissions checked, presets filled in.
 
+use super::deny;
 use crate::finding::{Findings, Subject};
 use crate::identity::Identity;
 use crate::inputs::Inputs;
@@ -21,6 +22,7 @@ use url::Url;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderPlan {
     pub(crate) config: ProviderConfig,
+    pub(crate) generation: i64,
     pub(crate) authority: Option<CaConfigMap>,
 }
 
@@ -28,6 +30,11 @@ impl ProviderPlan {
     /// `namespace/name`.
     pub fn name(&self) -> &str {
         &self.config.name
+    }
+
+    /// The generation of the `IdentityProvider` that it was read from.
+    pub fn generation(&self) -> i64 {
+        self.generation
     }
 
     /// Its issuer.
@@ -120,7 +127,9 @@ fn judge_one(key: &str, provider: &IdentityProvider, inputs: &Inputs, findings: 
     if lifetime.is_none() {
         refuse(key, "spec.external.maxTokenLifetime must be from 1s to 8760h", findings);
     }
+    let deny = deny::judge(&provider.spec.deny, &mut |message| refuse(key, message, findings));
     let plan = ProviderPlan {
+        generation: provider.metadata.generation.unwrap_or_default(),
         config: ProviderConfig {
             name: key.to_owned(),
             issuer: external.issuer.clone(),
@@ -132,6 +141,7 @@ fn judge_one(key: &str, provider: &IdentityProvider, inputs: &Inputs, findings: 
             leeway_seconds: leeway?,
             max_lifetime_seconds: lifetime?,
             refresh: inputs.install.refresh.clone(),
+            deny: deny?,
         },
         authority: external.ca_config_map.clone(),
     };

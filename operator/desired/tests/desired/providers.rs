@@ -72,6 +72,46 @@ fn a_provider_that_can_not_be_enforced_is_a_finding_about_it() {
 }
 
 #[test]
+fn whom_a_provider_denies_reaches_the_data_plane_whole_and_in_seconds() {
+    let entries = json!([
+        {"name": "laptop", "reason": "stolen", "subject": "ada", "client": "desktop", "tokenId": "t-1"},
+        {"name": "breach", "issuedBefore": "2027-01-15T08:00:00.000000001Z", "until": "2027-01-15T09:00:00+01:00"},
+    ]);
+    let desired = build(&provider("/spec/deny", entries));
+    let deny = serde_json::to_value(&desired.configuration.config().identity_providers[0].deny).unwrap();
+    let expected = json!([
+        {"name": "laptop", "subject": "ada", "client": "desktop", "tokenId": "t-1"},
+        {"name": "breach", "issuedBefore": 1_800_000_001, "until": 1_800_000_000},
+    ]);
+    assert_eq!(deny, expected, "reasons are for people; times are rounded up");
+    assert!(!desired.configuration.text().contains("stolen"));
+}
+
+#[test]
+fn one_wrong_entry_refuses_the_whole_list() {
+    let many: Vec<_> = (0..1000).map(|number| json!({"name": format!("e{number}"), "subject": "x"})).collect();
+    let long: Vec<_> =
+        (0..500).map(|number| json!({"name": format!("e{number}"), "subject": "x".repeat(1000)})).collect();
+    for (entries, expected) in [
+        (json!([{"name": "a"}]), "spec.deny[a] must set subject, client, tokenId or issuedBefore"),
+        (json!([{"name": "", "subject": "x"}]), "the name `` is empty"),
+        (
+            json!([{"name": "a", "subject": "x"}, {"name": "a", "subject": "y"}]),
+            "the name `a` is empty or stands twice",
+        ),
+        (json!([{"name": "a", "subject": "x\u{2003}"}]), "spec.deny[a]: subject"),
+        (json!([{"name": "a", "client": ""}]), "spec.deny[a]: subject"),
+        (json!([{"name": "a", "tokenId": "x".repeat(1025)}]), "spec.deny[a]: subject"),
+        (json!(many), "1001 entries, at most 1000"),
+        (json!(long), "at most 400000 fit"),
+    ] {
+        let mut entries = entries;
+        entries.as_array_mut().unwrap().push(json!({"name": "good", "subject": "eve"}));
+        refused(&provider("/spec/deny", entries), Reason::InvalidProvider, expected);
+    }
+}
+
+#[test]
 fn two_providers_of_one_issuer_and_one_named_twice_are_refused() {
     let mut inputs = with("/spec/auth/identityProviders", json!([{"name": "catalog-idp"}, {"name": "other"}]));
     inputs.providers.push(change(&inputs.providers[0], "/metadata/name", json!("other")));

@@ -24,7 +24,7 @@ fn report(digest: &str) -> Report {
 }
 
 fn replica(answer: Result<Report, ReportError>) -> Replica {
-    Replica { pod: "catalog-tollward-0".into(), told: None, answer }
+    Replica { pod: "catalog-tollward-0".into(), answer }
 }
 
 fn running(change: impl FnOnce(&mut Running)) -> Outcome {
@@ -107,6 +107,29 @@ fn replicas_that_do_not_answer_are_told_from_replicas_that_do_not_exist() {
     assert!(message.contains("64432") && message.contains("connection refused"), "{message}");
     let none = running(|it| it.replicas.clear());
     assert_eq!(ready(&none).1, ConditionReason::Pending);
+}
+
+#[test]
+fn a_replica_that_can_not_be_asked_is_named_beside_those_that_answer() {
+    let silent =
+        || Replica { pod: "catalog-tollward-1".into(), ..replica(Err(ReportError::Silent("no route".into()))) };
+    let outcome = running(|it| {
+        it.wanted = 2;
+        it.replicas.push(silent());
+    });
+    let (_, reason, message) = ready(&outcome);
+    assert_eq!(reason, ConditionReason::DataPlaneUnreachable, "{message}");
+    assert!(
+        message.contains("1 of 2") && message.contains("catalog-tollward-1 does not answer: no route"),
+        "{message}"
+    );
+    let outcome = running(|it| {
+        it.wanted = 2;
+        it.replicas = vec![replica(Ok(report("sha256:old"))), silent()];
+    });
+    let (_, reason, message) = ready(&outcome);
+    assert_eq!(reason, ConditionReason::Pending, "{message}");
+    assert!(message.contains("0 of 2") && message.contains("catalog-tollward-1"), "{message}");
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! What types can't say about a configuration: references, uniqueness, and that rules and limits compile.
 
+mod deny;
+
 use super::{AuthConfig, ProcessConfig, ProviderConfig, Role, RouteConfig, SidecarConfig};
 use crate::endpoint::Endpoint;
 use crate::limits::LimitSet;
 use crate::rules::RuleSet;
 use crate::scope::Catalogue;
+use deny::check_deny;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -109,6 +112,7 @@ fn check_provider(provider: &ProviderConfig, place: &str, problems: &mut Problem
     let ordered = refresh.interval_seconds >= refresh.cooldown_seconds;
     problems.unless(ordered, place, "refresh.intervalSeconds must not be below refresh.cooldownSeconds");
     problems.unless(provider.max_lifetime_seconds != Some(0), place, "maxLifetimeSeconds must be at least 1");
+    check_deny(&provider.deny, place, problems);
 }
 
 fn is_url(text: &str) -> bool {

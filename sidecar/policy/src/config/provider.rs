@@ -1,5 +1,6 @@
 //! An identity provider as the data plane sees it: whose tokens, with which marks, by which keys.
 
+use super::DenyConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -99,4 +100,7 @@ pub struct ProviderConfig {
     pub max_lifetime_seconds: Option<u32>,
     /// How keys are kept fresh.
     pub refresh: RefreshConfig,
+    /// Tokens that are refused although they verify.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<DenyConfig>,
 }

@@ -131,6 +131,7 @@ pub(super) fn config() -> ProviderConfig {
             cooldown_seconds: u32::try_from(COOLDOWN).unwrap(),
             max_stale_seconds: u32::try_from(MAX_STALE).unwrap(),
         },
+        deny: Vec::new(),
     }
 }
 

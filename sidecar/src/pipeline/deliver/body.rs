@@ -2,8 +2,10 @@
 
 use super::super::capacity::Place;
 use super::super::forward::Answered;
+use super::super::tenure::Tenure;
 use crate::audit::{Ended, Trail};
-use crate::response::{Observer, RpcOutcome, SseFilter, media};
+use crate::authenticate::Withdrawn;
+use crate::response::{Media, Observer, RpcOutcome, SseFilter, media};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -33,6 +35,9 @@ pub(super) enum Broken {
     /// The list could not be filtered.
     #[error("the MCP server's answer can't be filtered")]
     Filter,
+    /// The caller is kept out.
+    #[error("the caller's token was revoked")]
+    Revoked,
 }
 
 /// What may end an answer early.
@@ -41,6 +46,13 @@ pub(super) struct Ending {
     silence: Option<Pin<Box<Sleep>>>,
     expiry: Option<Pin<Box<Sleep>>>,
     draining: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    tenure: Tenure,
+}
+
+/// What ended an answer early.
+enum Stop {
+    Ended(Ended),
+    Withdrawn(Withdrawn),
 }
 
 impl Ending {
@@ -49,26 +61,36 @@ impl Ending {
         idle: Option<Duration>,
         expires_in: Option<Duration>,
         draining: Option<CancellationToken>,
+        tenure: Tenure,
     ) -> Self {
         Self {
             idle,
             silence: idle.map(|idle| Box::pin(sleep(idle))),
             expiry: expires_in.map(|left| Box::pin(sleep(left))),
             draining: draining.map(|token| Box::pin(token.cancelled_owned())),
+            tenure,
         }
     }
 
     /// Ends a stream even while the MCP server has more to say.
-    fn limit(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
+    fn limit(&mut self, context: &mut Context<'_>) -> Poll<Stop> {
+        if let Some(withdrawn) = self.tenure.ended() {
+            return Poll::Ready(Stop::Withdrawn(withdrawn));
+        }
         if let Some(expiry) = &mut self.expiry
             && expiry.as_mut().poll(context).is_ready()
         {
-            return Poll::Ready(Ended::TokenExpired);
+            return Poll::Ready(Stop::Ended(Ended::TokenExpired));
         }
         match &mut self.draining {
-            Some(draining) => draining.as_mut().poll(context).map(|()| Ended::Draining),
+            Some(draining) => draining.as_mut().poll(context).map(|()| Stop::Ended(Ended::Draining)),
             None => Poll::Pending,
         }
+    }
+
+    /// While the MCP server is silent, nobody else would ask.
+    fn withdrawn(&mut self, context: &mut Context<'_>) -> Poll<Stop> {
+        self.tenure.poll_ended(context).map(Stop::Withdrawn)
     }
 
     /// Counts only while the MCP server is silent: a client that reads slowly is no pause of its.
@@ -92,6 +114,8 @@ pub(super) struct Forwarded {
     filter: Option<EventFilter>,
     observer: Option<Observer>,
     ending: Ending,
+    /// Whether a client may take an early end for the whole.
+    is_stream: bool,
     trail: Option<Trail>,
     _place: Place,
 }
@@ -102,8 +126,9 @@ impl Forwarded {
         let (parts, upstream) = answered.response.into_parts();
         let mut place = answered.charged.permitted.resumed.understood.place;
         place.release_body();
-        let observer = Some(Observer::new(media(&parts.headers)));
-        let mut body = Self { upstream, filter, observer, ending, trail: Some(trail), _place: place };
+        let media = media(&parts.headers);
+        let (observer, is_stream) = (Some(Observer::new(media)), media == Media::EventStream);
+        let mut body = Self { upstream, filter, observer, ending, is_stream, trail: Some(trail), _place: place };
         body.finish_if_whole();
         body
     }
@@ -137,6 +162,23 @@ impl Forwarded {
         Ok((!data.is_empty()).then_some(data))
     }
 
+    /// Streams may end at any event; half a document must not look whole.
+    fn stop(&mut self, stop: Stop) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match stop {
+            Stop::Ended(ended) => {
+                self.finish(ended);
+                Poll::Ready(None)
+            }
+            Stop::Withdrawn(withdrawn) => {
+                if let Some(trail) = &mut self.trail {
+                    trail.withdraw(&withdrawn);
+                }
+                self.finish(Ended::Revoked);
+                Poll::Ready((!self.is_stream).then_some(Err(Broken::Revoked)))
+            }
+        }
+    }
+
     fn fail(&mut self, broken: Broken) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         self.finish(Ended::UpstreamBroke);
         Poll::Ready(Some(Err(broken)))
@@ -163,9 +205,8 @@ impl Body for Forwarded {
         if this.trail.is_none() {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(ended) = this.ending.limit(context) {
-            this.finish(ended);
-            return Poll::Ready(None);
+        if let Poll::Ready(stop) = this.ending.limit(context) {
+            return this.stop(stop);
         }
         loop {
             match Pin::new(&mut this.upstream).poll_frame(context) {
@@ -188,6 +229,9 @@ impl Body for Forwarded {
                     return Poll::Ready(None);
                 }
                 Poll::Pending => {
+                    if let Poll::Ready(stop) = this.ending.withdrawn(context) {
+                        return this.stop(stop);
+                    }
                     return match this.ending.silence(context) {
                         Poll::Ready(()) => this.fail(Broken::Idle),
                         Poll::Pending => Poll::Pending,

@@ -55,6 +55,25 @@ fn the_documented_example_loads_and_survives_a_round_trip() {
 }
 
 #[test]
+fn an_entry_that_denies_nobody_or_can_not_match_is_refused() {
+    let deny = |entries: Value| refused("/identityProviders/0/deny", entries);
+    for (entry, expected) in [
+        (json!({"name": "a"}), "must name a subject, a client, a token id or a time"),
+        (json!({"name": "a", "until": 1}), "must name a subject"),
+        (json!({"name": "", "subject": "x"}), "must have a name"),
+        (json!({"name": "a", "subject": ""}), "without control characters"),
+        (json!({"name": "a", "client": " x"}), "without control characters"),
+        (json!({"name": "a", "tokenId": "x\ny"}), "without control characters"),
+        (json!({"name": "a", "subject": "x", "issuer": "y"}), "issuer"),
+    ] {
+        let message = deny(json!([entry]));
+        assert!(message.contains(expected), "{entry}: {message}");
+    }
+    let twice = deny(json!([{"name": "a", "subject": "x"}, {"name": "a", "subject": "y"}]));
+    assert!(twice.contains("deny[a]") && twice.contains("is declared twice"), "{twice}");
+}
+
+#[test]
 fn an_unknown_field_anywhere_is_refused_with_its_place() {
     for parent in [
         "",
