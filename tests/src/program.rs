@@ -45,7 +45,13 @@ pub struct Program {
 impl Program {
     /// Runs `tollward-sidecar run --config FILE` and waits until it serves.
     pub fn start(config: &Path) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// Like [`Self::start`], with these variables.
+    pub fn start_with(config: &Path, environment: &[(String, String)]) -> Self {
         let mut command = command();
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.arg("run").arg("--config").arg(config).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = Owned(command.spawn().expect("the binary runs"));
         let log = lines(child.0.stderr.take().expect("standard error is a pipe"));

@@ -4,12 +4,16 @@
 //! Map, from the outside inwards:
 //! - [`guarded`] is the data plane in front of a real server; [`visit`] is one run of a real client against it.
 //! - [`suite`] runs the conformance suite and compares two runs.
+//! - [`collector`] is an OpenTelemetry Collector, [`received`] what it was sent.
+//! - [`control_plane`] is a Kubernetes API server without a node.
 //! - [`provider`] and [`keycloak`] are identity providers, [`server`] the MCP servers.
 //! - [`passage`] is a way between two parts on which requests are seen and headers added.
 //! - [`process`], [`place`] and [`http`] are what those are made of.
 //!
 //! Assumptions: the programs were installed by `cargo xtask test` or by the command that a missing one is answered with.
 
+pub mod collector;
+pub mod control_plane;
 pub mod guarded;
 pub mod http;
 pub mod keycloak;
@@ -17,6 +21,7 @@ pub mod passage;
 pub mod place;
 pub mod process;
 pub mod provider;
+pub mod received;
 pub mod server;
 pub mod suite;
 pub mod visit;

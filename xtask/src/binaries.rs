@@ -1,5 +1,5 @@
-//! Kubernetes, its container runtime and its tools, built from the Go modules of `tests/cluster` into the cache, and
-//! linked together in one folder of this checkout. They are built since no registry of container images and no download
+//! Kubernetes, its container runtime and its tools, and the OpenTelemetry Collector, built from the Go modules below
+//! `tests` into the cache, and linked together in one folder of this checkout. They are built since no registry of container images and no download
 //! page need be reachable: the Go module proxy is enough.
 
 mod build;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Builds what the cache lacks of `names` and returns a folder of this checkout that holds all of them.
 pub(crate) fn install(names: &[&str]) -> Result<PathBuf> {
-    let modules = workspace::root()?.join("tests/cluster");
+    let root = workspace::root()?;
     let cache = cache::folder()?;
     let links = workspace::scratch()?.join("bin");
     fs::create_dir_all(&links).with_context(|| format!("cannot create {}", links.display()))?;
@@ -47,7 +47,7 @@ pub(crate) fn install(names: &[&str]) -> Result<PathBuf> {
         if programs.is_empty() {
             continue;
         }
-        let recipe = Recipe::read(module, &modules, &cache)?;
+        let recipe = Recipe::read(module, &root, &cache)?;
         for program in programs {
             recipe.build(program)?;
             link(&recipe.path(program), &links.join(program.name))?;

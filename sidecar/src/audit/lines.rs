@@ -2,13 +2,13 @@
 
 use super::record::Record;
 use super::sink::{AuditSink, SinkError};
-use opentelemetry::Context;
 use opentelemetry::metrics::Counter;
+use opentelemetry::{Context, KeyValue};
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use tollward_telemetry::Telemetry;
-use tollward_telemetry::names::metric;
+use tollward_telemetry::names::{attribute, metric, value};
 
 /// Records that may wait for the writer.
 const QUEUE: usize = 16_384;
@@ -37,8 +37,18 @@ impl LinesSink {
     /// Counts losses in a metric as well, so that an alert can see them.
     #[must_use]
     pub fn counted(mut self, telemetry: &Telemetry) -> Self {
-        self.metric = Some(telemetry.meter().u64_counter(metric::TOLLWARD_AUDIT_DROPPED).build());
+        let metric = telemetry.meter().u64_counter(metric::TOLLWARD_AUDIT_DROPPED).build();
+        // It stands at zero from the start, so that the first loss is an increase.
+        metric.add(0, &Self::labels());
+        self.metric = Some(metric);
         self
+    }
+
+    fn labels() -> [KeyValue; 2] {
+        [
+            KeyValue::new(attribute::TOLLWARD_AUDIT_SINK, value::STDOUT),
+            KeyValue::new(attribute::ERROR_TYPE, value::QUEUE_FULL),
+        ]
     }
 
     fn lose(&self) {
@@ -46,7 +56,7 @@ impl LinesSink {
             tracing::error!("audit records are lost: their writer is too slow or gone; the metric counts them");
         }
         if let Some(metric) = &self.metric {
-            metric.add(1, &[]);
+            metric.add(1, &Self::labels());
         }
     }
 

@@ -5,9 +5,9 @@
 //! [`Propagation`] carries trace context from one request to the next, [`AuditDelivery`] carries audit records to the
 //! collector and says whether they arrived.
 //!
-//! Guarantees: nothing here blocks or fails a request. Queues are bounded, a collector that is down costs records and one
-//! log line in five minutes. Nothing global is touched unless [`Telemetry::install_subscriber`] is called. No header
-//! value, token or answer of a collector reaches the log.
+//! Guarantees: nothing here blocks or fails a request. Queues are bounded; a collector that is down costs records, which
+//! are counted, and a few log lines in five minutes. Nothing global is touched unless [`Telemetry::install_subscriber`] is
+//! called. No header value, token or answer of a collector reaches the log.
 //!
 //! It must not know what a request is: what is recorded, and which values may become labels, is decided by its users. It
 //! depends on no other crate of Tollward.
@@ -17,6 +17,7 @@ pub mod context;
 mod error;
 mod export;
 mod logging;
+mod loss;
 pub mod names;
 mod resource;
 mod sampling;

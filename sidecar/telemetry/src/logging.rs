@@ -22,10 +22,11 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use crate::loss;
 use crate::settings::{LogFormat, LogSettings, SettingsError};
 
-/// Targets, by prefix, of the libraries that an export runs through.
-const EXPORT_PATH: [&str; 7] = ["hyper", "h2", "tonic", "reqwest", "tower", "opentelemetry", "rustls"];
+/// Targets, by prefix, of what an export runs through.
+const EXPORT_PATH: [&str; 8] = ["hyper", "h2", "tonic", "reqwest", "tower", "opentelemetry", "rustls", loss::TARGET];
 
 /// The subscriber with all its layers, installed nowhere yet.
 pub(crate) fn dispatch(

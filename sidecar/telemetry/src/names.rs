@@ -137,6 +137,10 @@ pub mod attribute {
     pub const TOLLWARD_OUTCOME: &str = "tollward.outcome";
     /// Seconds from the first byte in to the last byte out.
     pub const TOLLWARD_LATENCY: &str = "tollward.latency";
+    /// Where an audit record was to go: `otlp` or `stdout`.
+    pub const TOLLWARD_AUDIT_SINK: &str = "tollward.audit.sink";
+    /// `traces` or `logs`, of telemetry about telemetry.
+    pub const TOLLWARD_TELEMETRY_SIGNAL: &str = "tollward.telemetry.signal";
     /// Whether a tool's result says `isError: true`.
     pub const TOLLWARD_TOOL_ERROR: &str = "tollward.tool.error";
     /// `iss` of the caller's token.
@@ -201,6 +205,18 @@ pub mod value {
     pub const ALLOW: &str = "allow";
     /// `tollward.decision` of a refused call.
     pub const DENY: &str = "deny";
+    /// `error.type` of a loss: too much waited already.
+    pub const QUEUE_FULL: &str = "queue_full";
+    /// `error.type` of a loss: the collector was away or refused for longer than an export may take.
+    pub const NOT_EXPORTED: &str = "not_exported";
+    /// `tollward.audit.sink` of the collector.
+    pub const OTLP: &str = "otlp";
+    /// `tollward.audit.sink` of the lines on standard output.
+    pub const STDOUT: &str = "stdout";
+    /// `tollward.telemetry.signal` of spans.
+    pub const TRACES: &str = "traces";
+    /// `tollward.telemetry.signal` of the diagnostic log.
+    pub const LOGS: &str = "logs";
 }
 
 /// Names of spans that are not composed from the method.
@@ -262,8 +278,10 @@ pub mod metric {
     pub const TOLLWARD_KEYS_FETCHES: &str = "tollward.keys.fetches";
     /// Counter of written audit records.
     pub const TOLLWARD_AUDIT_RECORDS: &str = "tollward.audit.records";
-    /// Counter of audit records given up, by why.
+    /// Counter of audit records given up, by sink and why.
     pub const TOLLWARD_AUDIT_DROPPED: &str = "tollward.audit.dropped";
+    /// Counter of spans and log lines that did not reach the collector, by signal and why.
+    pub const TOLLWARD_TELEMETRY_DROPPED: &str = "tollward.telemetry.dropped";
     /// Gauge of the spool, in bytes.
     pub const TOLLWARD_AUDIT_SPOOL_SIZE: &str = "tollward.audit.spool.size";
     /// Gauge of records that wait for the collector.

@@ -12,6 +12,7 @@
 
 mod endpoint;
 mod log;
+mod queue;
 mod sampler;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use percent_encoding::percent_decode_str;
 
 pub use endpoint::{OtlpTarget, Protocol};
 pub use log::{LogFormat, LogSettings};
+pub use queue::Queues;
 pub use sampler::{RootSampler, SamplerSettings};
 
 /// Longest value of any variable that is looked at, in bytes.
@@ -37,6 +39,7 @@ pub struct Settings {
     pub(crate) propagators: Propagators,
     pub(crate) resource: Vec<(String, String)>,
     pub(crate) service_name: Option<String>,
+    pub(crate) queues: Queues,
     pub(crate) log: LogSettings,
 }
 
@@ -118,6 +121,7 @@ impl Settings {
             propagators: propagators(&environment)?,
             resource: resource_attributes(&environment)?,
             service_name: environment.value("OTEL_SERVICE_NAME")?,
+            queues: queue::settings(&environment)?,
             log: log::settings(&environment)?,
         })
     }
@@ -147,6 +151,11 @@ impl Settings {
         &self.sampler
     }
 
+    /// How much may wait for the exporters.
+    pub fn queues(&self) -> Queues {
+        self.queues
+    }
+
     /// Format and filter of the log on standard error.
     pub fn log(&self) -> &LogSettings {
         &self.log
@@ -155,7 +164,7 @@ impl Settings {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { traces, metrics, logs, sampler, propagators, resource, service_name, log } = self;
+        let Self { traces, metrics, logs, sampler, propagators, resource, service_name, queues, log } = self;
         formatter
             .debug_struct("Settings")
             .field("traces", traces)
@@ -166,6 +175,7 @@ impl fmt::Debug for Settings {
             // Attributes are free text from elsewhere; their names are enough to find a mistake.
             .field("resource", &resource.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("service_name", service_name)
+            .field("queues", queues)
             .field("log", log)
             .finish()
     }

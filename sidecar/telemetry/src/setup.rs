@@ -33,6 +33,7 @@ use crate::{
     AuditDelivery, Propagation, ServiceIdentity, SetupError, ShutdownError,
     export::Exporters,
     logging,
+    loss::{Passage, Signal},
     names::scope,
     resource::resource,
     sampling::EdgeSampler,
@@ -57,6 +58,8 @@ pub struct Telemetry {
     pub(crate) log_provider: Option<SdkLoggerProvider>,
     pub(crate) audit_provider: Option<SdkLoggerProvider>,
     pub(crate) delivery: Option<AuditDelivery>,
+    /// The ways to the collector, with what was lost on each.
+    pub(crate) passages: Vec<Passage>,
     pub(crate) registry: Registry,
     pub(crate) propagation: Propagation,
     pub(crate) log: LogSettings,
@@ -69,33 +72,42 @@ impl Telemetry {
         let resource = resource(identity, settings);
         let mut exporters = Exporters::default();
         let (meter_builder, registry) = prometheus_reader(&resource)?;
+        let meter_builder = match &settings.metrics {
+            Some(target) => exporters.metrics(meter_builder, target)?,
+            None => meter_builder,
+        };
+        let meter_provider = meter_builder.build();
+        let meter = meter_provider.meter(scope::TOLLWARD);
+        let mut passages = Vec::new();
+        let mut passage = |signal, places| {
+            let passage = Passage::new(&meter, signal, places);
+            passages.push(passage.clone());
+            passage
+        };
 
         let mut tracer_builder = SdkTracerProvider::builder().with_resource(resource.clone());
         tracer_builder = match &settings.traces {
             Some(target) => {
                 let sampled = tracer_builder.with_sampler(EdgeSampler::new(&settings.sampler));
-                exporters.spans(sampled, target)?
+                exporters.spans(sampled, target, passage(Signal::Traces, settings.queues.spans))?
             }
             None => tracer_builder.with_sampler(EdgeSampler::never()),
         };
-        let meter_builder = match &settings.metrics {
-            Some(target) => exporters.metrics(meter_builder, target)?,
-            None => meter_builder,
-        };
-        let mut logs = || -> Result<Option<SdkLoggerProvider>, SetupError> {
+        let mut logs = |signal| -> Result<Option<SdkLoggerProvider>, SetupError> {
             let Some(target) = &settings.logs else { return Ok(None) };
             let builder = SdkLoggerProvider::builder().with_resource(resource.clone());
-            Ok(Some(exporters.logs(builder, target)?.build()))
+            Ok(Some(exporters.logs(builder, target, passage(signal, settings.queues.logs))?.build()))
         };
-        let (log_provider, audit_provider) = (logs()?, logs()?);
+        let (log_provider, audit_provider) = (logs(Signal::Logs)?, logs(Signal::Audit)?);
         let delivery = settings.logs.as_ref().map(|target| exporters.delivery(target, &resource)).transpose()?;
 
         Ok(Self {
             tracer_provider: tracer_builder.build(),
-            meter_provider: meter_builder.build(),
+            meter_provider,
             log_provider,
             audit_provider,
             delivery,
+            passages,
             registry,
             propagation: Propagation::new(settings),
             log: settings.log.clone(),
@@ -177,7 +189,7 @@ impl Telemetry {
         if self.closed.swap(true, Ordering::SeqCst) {
             return None;
         }
-        let mut flushes = Flushes::new(deadline);
+        let mut flushes = Flushes::new(deadline, self.passages.clone());
         let provider = self.tracer_provider.clone();
         flushes.start("traces", move |deadline| provider.shutdown_with_timeout(deadline));
         let provider = self.meter_provider.clone();

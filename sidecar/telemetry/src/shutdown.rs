@@ -1,7 +1,8 @@
 //! Flushing the providers within a deadline that holds.
 //!
 //! The SDK's own timeouts do not: the meter provider ignores the one it is given, and a provider that waits holds up the
-//! next. So each is shut down on a thread of its own, and whoever is late is left behind.
+//! next. So each is shut down on a thread of its own, and whoever is late is left behind. A provider also calls a flush
+//! good whose export failed, so what was lost is told from our own counts.
 
 use std::{
     sync::mpsc,
@@ -10,6 +11,8 @@ use std::{
 };
 
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+
+use crate::loss::{self, Passage};
 
 /// What was not flushed. The records are lost, the program may end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,11 +29,12 @@ pub(crate) struct Flushes {
     deadline: Duration,
     started: Instant,
     running: Vec<(&'static str, mpsc::Receiver<OTelSdkResult>)>,
+    passages: Vec<Passage>,
 }
 
 impl Flushes {
-    pub(crate) fn new(deadline: Duration) -> Self {
-        Self { deadline, started: Instant::now(), running: Vec::new() }
+    pub(crate) fn new(deadline: Duration, passages: Vec<Passage>) -> Self {
+        Self { deadline, started: Instant::now(), running: Vec::new(), passages }
     }
 
     /// Starts one flush; it gets the deadline as an argument.
@@ -48,7 +52,7 @@ impl Flushes {
 
     /// Waits for all of them, until the deadline.
     pub(crate) fn wait(self) -> Result<(), ShutdownError> {
-        let Self { deadline, started, running } = self;
+        let Self { deadline, started, running, passages } = self;
         let mut late = Vec::new();
         for (what, result) in running {
             match result.recv_timeout(deadline.saturating_sub(started.elapsed())) {
@@ -58,6 +62,7 @@ impl Flushes {
                 Err(mpsc::RecvTimeoutError::Disconnected) => late.push(format!("{what} (its thread ended)")),
             }
         }
+        loss::tell(&passages);
         if late.is_empty() { Ok(()) } else { Err(ShutdownError { deadline, late }) }
     }
 }

@@ -58,6 +58,7 @@ impl Telemetry {
             log_provider: Some(logs(&memory.logs)),
             audit_provider: Some(logs(&memory.audit)),
             delivery: Some(AuditDelivery::new(memory.audit.clone(), &resource)),
+            passages: Vec::new(),
             registry,
             propagation: Propagation::traced(&settings),
             log: settings.log.clone(),

@@ -59,6 +59,23 @@ pub fn python() -> PathBuf {
     present(newest.join("bin/python"), "cargo xtask test --suite clients")
 }
 
+/// A program that `cargo xtask binaries` builds: in `TOLLWARD_CLUSTER_BIN` if set, else where xtask links what it built.
+pub fn built(program: &str) -> PathBuf {
+    let folder = set("TOLLWARD_CLUSTER_BIN").unwrap_or_else(|| {
+        let executable = env::current_exe().expect("a test knows its own executable");
+        let target = executable.ancestors().nth(3).expect("tests are built into target/PROFILE/deps");
+        target.join("xtask/bin")
+    });
+    present(folder.join(program), &format!("cargo xtask binaries {program}"))
+}
+
+/// The operator.
+pub fn operator() -> PathBuf {
+    let executable = env::current_exe().expect("a test knows its own executable");
+    let folder = executable.parent().and_then(Path::parent).expect("tests are built into target/PROFILE/deps");
+    present(folder.join("tollward-operator"), "cargo build -p tollward-operator")
+}
+
 /// The `catalog` example.
 pub fn catalog() -> PathBuf {
     let executable = env::current_exe().expect("a test knows its own executable");

@@ -119,6 +119,11 @@ impl Process {
         Ended { status, output, errors: self.errors() }
     }
 
+    /// Ends the program at once, as a crash would, with all its children.
+    pub fn kill(self) {
+        self.signal(Signal::KILL);
+    }
+
     /// True while the program runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().is_ok_and(|status| status.is_none())

@@ -35,10 +35,10 @@ pub(super) struct Recipe<'a> {
 }
 
 impl<'a> Recipe<'a> {
-    /// Reads the module's files below `modules` and names its folder in the cache.
-    pub(super) fn read(module: &'a Module, modules: &Path, cache: &Path) -> Result<Self> {
+    /// Reads the module's files in the checkout and names its folder in the cache.
+    pub(super) fn read(module: &'a Module, root: &Path, cache: &Path) -> Result<Self> {
         let go = process::require("go", "install Go from https://go.dev/dl or your distribution")?;
-        let source = modules.join(module.folder);
+        let source = root.join(module.within).join(module.folder);
         let manifest = read(&source.join("go.mod"))?;
         let sums = read(&source.join("go.sum"))?;
         let version = pinned_version(&manifest, module.source)
@@ -47,8 +47,10 @@ impl<'a> Recipe<'a> {
         let compiler =
             process::capture(Command::new(&go).arg("-C").arg(&source).args(["env", "GOVERSION", "GOOS", "GOARCH"]))?;
         let cgo = [u8::from(module.cgo)];
+        let code = code(&source)?;
         let texts = [&manifest, &sums, &link, module.tags, &compiler].map(str::as_bytes);
         let parts = texts.into_iter().chain(FLAGS.map(str::as_bytes)).chain([cgo.as_slice()]);
+        let parts = parts.chain(code.iter().map(String::as_bytes));
         let folder = cache.join("tools").join(format!("{}-{}", module.folder, cache::key(parts)));
         Ok(Self { module, go, source, version, link, folder })
     }
@@ -122,6 +124,15 @@ impl<'a> Recipe<'a> {
     }
 }
 
+/// The module's own Go files, where it has any, in the order of their names.
+fn code(source: &Path) -> Result<Vec<String>> {
+    let entries = fs::read_dir(source).with_context(|| format!("cannot list {}", source.display()))?;
+    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "go"));
+    paths.sort();
+    paths.iter().map(|path| read(path)).collect()
+}
+
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
@@ -169,11 +180,16 @@ mod tests {
 
     #[test]
     fn every_committed_module_pins_its_source_and_declares_its_programs_as_tools() {
-        let modules = workspace::root().expect("a root").join("tests/cluster");
+        let root = workspace::root().expect("a root");
         for module in MODULES {
-            let manifest = read(&modules.join(module.folder).join("go.mod")).expect("a module file");
+            let source = root.join(module.within).join(module.folder);
+            let manifest = read(&source.join("go.mod")).expect("a module file");
             assert!(pinned_version(&manifest, module.source).is_some(), "{}", module.folder);
             for program in module.programs {
+                if program.package == "." {
+                    assert!(!code(&source).expect("a folder").is_empty(), "{} has no code", module.folder);
+                    continue;
+                }
                 assert!(
                     manifest.lines().any(|line| line.trim().trim_start_matches("tool ") == program.package),
                     "{} is not a tool of {}",

@@ -1,12 +1,14 @@
-//! Which programs exist, from which Go module of `tests/cluster`, built how. The versions are not here: the modules'
+//! Which programs exist, from which Go module below `tests`, built how. The versions are not here: the modules'
 //! `go.mod` files pin them.
 
 use anyhow::{Result, bail};
 
-/// One Go module below `tests/cluster`, and the programs that it holds.
+/// One Go module below `tests`, and the programs that it holds.
 #[derive(Debug)]
 pub(crate) struct Module {
-    /// The folder below `tests/cluster`.
+    /// The folder that holds the module's own, from the root of the checkout.
+    pub(crate) within: &'static str,
+    /// The module's own folder, whose name begins that of its folder in the cache.
     pub(crate) folder: &'static str,
     /// The module path whose pinned version is the programs' version.
     pub(crate) source: &'static str,
@@ -23,7 +25,7 @@ pub(crate) struct Module {
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) name: &'static str,
-    /// Its main package.
+    /// Its main package; `.` if the module itself is that.
     pub(crate) package: &'static str,
 }
 
@@ -31,9 +33,12 @@ const fn program(name: &'static str, package: &'static str) -> Program {
     Program { name, package }
 }
 
+const CLUSTER: &str = "tests/cluster";
+
 /// In the order of building: what most tests wait for comes first.
 pub(crate) const MODULES: &[Module] = &[
     Module {
+        within: CLUSTER,
         folder: "etcd",
         source: "go.etcd.io/etcd/server/v3",
         tags: "",
@@ -42,6 +47,7 @@ pub(crate) const MODULES: &[Module] = &[
         programs: &[program("etcd", "go.etcd.io/etcd/server/v3")],
     },
     Module {
+        within: CLUSTER,
         folder: "kubernetes",
         source: "k8s.io/kubernetes",
         tags: "",
@@ -60,6 +66,7 @@ pub(crate) const MODULES: &[Module] = &[
         ],
     },
     Module {
+        within: CLUSTER,
         folder: "runc",
         source: "github.com/opencontainers/runc",
         tags: "seccomp",
@@ -68,6 +75,7 @@ pub(crate) const MODULES: &[Module] = &[
         programs: &[program("runc", "github.com/opencontainers/runc")],
     },
     Module {
+        within: CLUSTER,
         folder: "containerd",
         source: "github.com/containerd/containerd/v2",
         // Snapshotters that nothing here uses and that want C libraries.
@@ -81,6 +89,7 @@ pub(crate) const MODULES: &[Module] = &[
         ],
     },
     Module {
+        within: CLUSTER,
         folder: "coredns",
         source: "github.com/coredns/coredns",
         tags: "",
@@ -89,12 +98,22 @@ pub(crate) const MODULES: &[Module] = &[
         programs: &[program("coredns", "github.com/coredns/coredns")],
     },
     Module {
+        within: CLUSTER,
         folder: "helm",
         source: "helm.sh/helm/v4",
         tags: "",
         cgo: false,
         link: "-X helm.sh/helm/v4/internal/version.version={version}",
         programs: &[program("helm", "helm.sh/helm/v4/cmd/helm")],
+    },
+    Module {
+        within: "tests",
+        folder: "collector",
+        source: "go.opentelemetry.io/collector/otelcol",
+        tags: "",
+        cgo: false,
+        link: "-X main.version={version}",
+        programs: &[program("otelcol", ".")],
     },
 ];
 

@@ -23,6 +23,8 @@ pub(super) enum Need {
     Node,
     /// Helm, for the chart.
     Helm,
+    /// The OpenTelemetry Collector.
+    Collector,
     /// The programs as container images.
     Images,
     /// The MCP clients and servers that run on Node.js.
@@ -42,7 +44,12 @@ impl Need {
             Self::PythonClients => packages::PYTHON,
             Self::Keycloak => packages::JAVA,
             Self::Node => packages::NODE,
-            Self::ControlPlane | Self::Helm | Self::Images | Self::NodeClients | Self::Conformance => &[],
+            Self::ControlPlane
+            | Self::Helm
+            | Self::Collector
+            | Self::Images
+            | Self::NodeClients
+            | Self::Conformance => &[],
         }
     }
 
@@ -52,6 +59,7 @@ impl Need {
             Self::ControlPlane => "the Kubernetes control plane",
             Self::Node => "the programs of a Kubernetes node",
             Self::Helm => "Helm",
+            Self::Collector => "the OpenTelemetry Collector",
             Self::Images => "the images",
             Self::NodeClients => "the npm packages",
             Self::PythonClients => "the Python packages",
@@ -67,6 +75,7 @@ impl Need {
             Self::ControlPlane => Ok(Some(("TOLLWARD_CLUSTER_BIN", binaries::install(binaries::CONTROL_PLANE)?))),
             Self::Node => Ok(Some(("TOLLWARD_CLUSTER_BIN", binaries::install(binaries::NODE)?))),
             Self::Helm => Ok(Some(("TOLLWARD_CLUSTER_BIN", binaries::install(&["helm"])?))),
+            Self::Collector => Ok(Some(("TOLLWARD_CLUSTER_BIN", binaries::install(&["otelcol"])?))),
             Self::Images => Ok(Some(("TOLLWARD_IMAGES", image::install()?))),
             Self::NodeClients => Ok(Some(("TOLLWARD_CLIENTS", clients::node()?))),
             Self::PythonClients => Ok(Some(("TOLLWARD_PYTHON", clients::python()?))),

@@ -76,6 +76,13 @@ pub(super) const SUITES: &[Suite] = &[
         tests: Tests::Files { names: &["clients"], in_cluster: false },
     },
     Suite {
+        name: "collector",
+        about: "what a real OpenTelemetry Collector receives, and what is lost while there is none",
+        needs: &[Need::ControlPlane, Need::Collector],
+        only_with_all: false,
+        tests: Tests::Files { names: &["collector"], in_cluster: false },
+    },
+    Suite {
         name: "conformance",
         about: "the official conformance suite, directly and through the sidecar",
         needs: &[Need::NodeClients, Need::Conformance],

@@ -4,7 +4,7 @@ use opentelemetry_sdk::{
     Resource, logs::LoggerProviderBuilder, metrics::MeterProviderBuilder, trace::TracerProviderBuilder,
 };
 
-use crate::{AuditDelivery, SetupError, settings::OtlpTarget};
+use crate::{AuditDelivery, SetupError, loss::Passage, settings::OtlpTarget};
 
 /// Refuses every target.
 #[derive(Default)]
@@ -20,6 +20,7 @@ impl Exporters {
         &mut self,
         _: TracerProviderBuilder,
         target: &OtlpTarget,
+        _: Passage,
     ) -> Result<TracerProviderBuilder, SetupError> {
         Err(refused(target))
     }
@@ -36,6 +37,7 @@ impl Exporters {
         &mut self,
         _: LoggerProviderBuilder,
         target: &OtlpTarget,
+        _: Passage,
     ) -> Result<LoggerProviderBuilder, SetupError> {
         Err(refused(target))
     }

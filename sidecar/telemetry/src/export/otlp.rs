@@ -14,7 +14,10 @@ use opentelemetry_otlp::{
     tonic_types::transport::{Certificate, ClientTlsConfig},
 };
 use opentelemetry_sdk::{
-    Resource, logs::LoggerProviderBuilder, metrics::MeterProviderBuilder, trace::TracerProviderBuilder,
+    Resource,
+    logs::{self, BatchLogProcessor, LoggerProviderBuilder},
+    metrics::MeterProviderBuilder,
+    trace::{self, BatchSpanProcessor, TracerProviderBuilder},
 };
 use reqwest::{blocking::Client, redirect};
 use rustls::{
@@ -24,6 +27,7 @@ use rustls::{
 
 use crate::{
     AuditDelivery, SetupError,
+    loss::{Bounded, Counted, Passage},
     settings::{OtlpTarget, Protocol},
 };
 
@@ -39,12 +43,16 @@ impl Exporters {
         &mut self,
         builder: TracerProviderBuilder,
         target: &OtlpTarget,
+        passage: Passage,
     ) -> Result<TracerProviderBuilder, SetupError> {
         let exporter = match target.protocol {
             Protocol::Grpc => grpc(SpanExporter::builder().with_tonic(), target)?.build(),
             Protocol::HttpProtobuf => self.http(SpanExporter::builder().with_http(), target)?.build(),
         };
-        Ok(builder.with_batch_exporter(exporter.map_err(|error| failed(target, &error))?))
+        let exporter = Counted::new(exporter.map_err(|error| failed(target, &error))?, passage.clone());
+        let size = trace::BatchConfigBuilder::default().with_max_queue_size(passage.places()).build();
+        let queue = BatchSpanProcessor::builder(exporter).with_batch_config(size).build();
+        Ok(builder.with_span_processor(Bounded::new(queue, passage)))
     }
 
     /// Adds the push of metrics to `builder`.
@@ -65,8 +73,12 @@ impl Exporters {
         &mut self,
         builder: LoggerProviderBuilder,
         target: &OtlpTarget,
+        passage: Passage,
     ) -> Result<LoggerProviderBuilder, SetupError> {
-        Ok(builder.with_batch_exporter(self.log_exporter(target)?))
+        let exporter = Counted::new(self.log_exporter(target)?, passage.clone());
+        let size = logs::BatchConfigBuilder::default().with_max_queue_size(passage.places()).build();
+        let queue = BatchLogProcessor::builder(exporter).with_batch_config(size).build();
+        Ok(builder.with_log_processor(Bounded::new(queue, passage)))
     }
 
     /// Export of log records with an acknowledgement.

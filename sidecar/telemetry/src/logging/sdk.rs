@@ -1,4 +1,4 @@
-//! Keeps the SDK's own messages few and harmless.
+//! Keeps the messages of the SDK, and those about what it lost, few and harmless.
 
 use std::{
     collections::HashMap,
@@ -8,6 +8,8 @@ use std::{
 
 use tracing::{Event, Level, Metadata, callsite::Identifier};
 use tracing_subscriber::layer::{Context, Filter};
+
+use crate::loss;
 
 /// How long a message stays silent after it was printed once.
 const SILENCE: Duration = Duration::from_mins(5);
@@ -27,7 +29,7 @@ impl<C> Quiet<C> {
 }
 
 fn is_sdk(metadata: &Metadata<'_>) -> bool {
-    metadata.target().starts_with("opentelemetry")
+    metadata.target().starts_with("opentelemetry") || metadata.target() == loss::TARGET
 }
 
 impl<S, C: Fn() -> Instant> Filter<S> for Quiet<C> {

@@ -216,3 +216,16 @@ fn headers_in_clear_text_to_another_machine_are_noticed() {
     assert!(!clear("https://collector:4318"));
     assert!(!clear("http://127.0.0.1:4318") && !clear("http://[::1]:4318") && !clear("http://localhost:4318"));
 }
+
+#[test]
+fn the_places_of_the_queues_are_read_and_bounded() {
+    assert_eq!(good(&[]).queues(), Queues { spans: 2048, logs: 2048 });
+    let settings = good(&[("OTEL_BSP_MAX_QUEUE_SIZE", "64"), ("OTEL_BLRP_MAX_QUEUE_SIZE", "65536")]);
+    assert_eq!(settings.queues(), Queues { spans: 64, logs: 65_536 });
+    for variable in ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BLRP_MAX_QUEUE_SIZE"] {
+        for value in ["0", "-1", "65537", "2k", "99999999999999999999"] {
+            let message = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(message.contains(variable) && message.contains("65536"), "{message}");
+        }
+    }
+}
