@@ -32,6 +32,7 @@ mod provider;
 mod refresh;
 mod refusal;
 mod registry;
+mod roca;
 #[cfg(test)]
 mod tests;
 mod withdrawn;

@@ -14,11 +14,15 @@
 mod anonymous;
 #[path = "clients/catalog.rs"]
 mod catalog;
+#[path = "clients/corpus.rs"]
+mod corpus;
 #[path = "clients/everything.rs"]
 mod everything;
 #[path = "clients/guards.rs"]
 mod guards;
 #[path = "clients/journey.rs"]
 mod journey;
+#[path = "clients/second_judge.rs"]
+mod second_judge;
 #[path = "clients/tokens.rs"]
 mod tokens;

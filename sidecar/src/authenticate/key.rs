@@ -2,6 +2,7 @@
 //! verify: the token's header chooses among them, never beyond.
 
 use super::algorithm::{self, Parameters};
+use super::roca;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine as _;
@@ -52,6 +53,11 @@ pub(super) enum Ignored {
     /// The modulus.
     #[error("the RSA modulus is even or is not of 2048 to 8192 bits")]
     Modulus,
+    /// CVE-2017-15361.
+    #[error(
+        "the RSA key was made by a library with the flaw CVE-2017-15361 (ROCA), so that anybody can compute its private part: replace the key at once"
+    )]
+    Roca,
     /// The public exponent.
     #[error("the RSA exponent is even, below 65537 or above 2^33")]
     Exponent,
@@ -181,6 +187,9 @@ impl Material {
                 let (modulus, exponent) = (number(jwk, "n", None)?, number(jwk, "e", None)?);
                 check_modulus(&modulus)?;
                 check_exponent(&exponent)?;
+                if roca::is_marked(&modulus) {
+                    return Err(Ignored::Roca);
+                }
                 Ok(Self::Rsa { modulus, exponent })
             }
             Some("EC") => match curve {

@@ -11,4 +11,5 @@ mod mutations;
 mod refreshing;
 mod remembering;
 mod transport;
+mod vectors;
 mod world;
