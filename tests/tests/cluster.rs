@@ -31,3 +31,5 @@ mod rollout;
 mod sealing;
 #[path = "cluster/sessions.rs"]
 mod sessions;
+#[path = "cluster/telemetry.rs"]
+mod telemetry;

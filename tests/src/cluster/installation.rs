@@ -1,10 +1,12 @@
-//! The installation that all tests of a process share: images, chart, operator, and an issuer on the node.
+//! The installation that all tests of a process share: images, chart, operator, and on the node an issuer and an
+//! OpenTelemetry Collector.
 
 use super::LIMIT;
 use super::programs::{images, root, run, tell};
 use crate::clock::TestClock;
 use crate::deadline::within_time;
 use crate::issuer::Issuer;
+use crate::real::collector::Collector;
 use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 use kube::api::{ListParams, LogParams};
 use kube::runtime::wait::await_condition;
@@ -19,6 +21,8 @@ use tokio::sync::RwLock;
 
 /// The operator's namespace.
 pub const NAMESPACE: &str = "tollward-system";
+/// Milliseconds between two exports of metrics.
+const EXPORTS: &str = "OTEL_METRIC_EXPORT_INTERVAL";
 /// Name of the operator's Deployment and `ServiceAccount`.
 pub const OPERATOR: &str = "tollward-operator";
 
@@ -40,6 +44,8 @@ pub fn installation() -> &'static Installation {
 pub struct Installation {
     /// The authorization server, at an address that pods reach.
     pub issuer: Issuer,
+    /// The collector that the chart names, at such an address too.
+    pub collector: Collector,
     /// The installation's certificate authority, as clients get it.
     pub authority: String,
     /// Taken for writing by who disturbs the operator.
@@ -55,10 +61,11 @@ impl Installation {
         tell(&format!("images imported after {:.1} s", started.elapsed().as_secs_f64()));
         let node = node_address(&client).await;
         let issuer = Issuer::start_at(node, TestClock::default()).await;
-        chart(node, &archives);
+        let collector = Collector::start_at(node).await;
+        chart(node, &collector, &archives);
         let authority = authority(&client).await;
         tell(&format!("installed after {:.1} s", started.elapsed().as_secs_f64()));
-        Self { issuer, authority, calm: RwLock::new(()) }
+        Self { issuer, collector, authority, calm: RwLock::new(()) }
     }
 
     /// What the operator's pods logged, one line each.
@@ -115,11 +122,15 @@ async fn node_address(client: &Client) -> IpAddr {
 }
 
 /// Installs the chart, or upgrades what an earlier run left on this cluster.
-fn chart(node: IpAddr, archives: &[PathBuf]) {
+fn chart(node: IpAddr, collector: &Collector, archives: &[PathBuf]) {
     let made = archives.iter().filter_map(|archive| archive.metadata().ok()?.modified().ok());
     let newest = made.max().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     let settings = [
         format!("dial.allow={}", json!([{"cidr": format!("{node}/32"), "scheme": "http"}])),
+        format!("otlp.endpoint={}", json!(collector.endpoint())),
+        // Metrics come once a minute by default.
+        format!("sidecar.environment={}", json!({EXPORTS: "1000"})),
+        format!("extraEnv={}", json!([{"name": EXPORTS, "value": "1000"}])),
         // What is refused to the operator must show in its log, whatever the operator makes of it.
         format!("log.filter={}", json!("info,tollward_operator=debug")),
         // The tag of an image stays the same when it is made anew.

@@ -54,17 +54,26 @@ struct Secured {
 impl Collector {
     /// Starts one that takes everything.
     pub async fn start() -> Self {
-        Self::running(None).await
+        Self::running(own_address(), None).await
+    }
+
+    /// Like [`Self::start`], at another address of this machine.
+    pub async fn start_at(address: IpAddr) -> Self {
+        Self::running(address, None).await
+    }
+
+    /// Where it takes OTLP over gRPC.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", SocketAddr::new(self.address, 4317))
     }
 
     /// Starts one behind TLS, which takes nothing without this bearer token.
     pub async fn secured(token: &str) -> Self {
-        Self::running(Some(token)).await
+        Self::running(own_address(), Some(token)).await
     }
 
-    async fn running(token: Option<&str>) -> Self {
+    async fn running(address: IpAddr, token: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
-        let address = own_address();
         let secured = token.map(|token| {
             let authority = Authority::new("Collectors");
             let Pair { certificate, key } = authority.issue(&address.to_string());
