@@ -1,8 +1,15 @@
 //! What can be typed. Each command has examples, since they are what people read.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(feature = "cluster")]
+mod revoke;
+
+#[cfg(feature = "cluster")]
+pub(crate) use revoke::{Moment, RevokeArguments, Until};
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use url::Url;
 
@@ -41,6 +48,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  tollward render -f examples/catalog\n  tollward render -f examples/catalog -o config     only the data plane's configuration\n  tollward render -f examples/catalog -o children | kubectl diff -f -"
     )]
     Render(RenderArguments),
+    /// Refuse tokens that would still be good, on every server that accepts them, and end their holders' streams.
+    #[cfg(feature = "cluster")]
+    #[command(
+        after_help = "Examples:\n  tollward revoke --provider company --subject ada --reason 'her laptop was stolen'\n  tollward revoke --provider company --token token.txt\n  tollward revoke --provider company --issued-before now --wait=1m    everybody signs in again\n  tollward revoke --provider company --list\n  kubectl tollward revoke --provider company --undo NAME              once `tollward` is linked as kubectl-tollward\n\nIt needs the right to get and patch the IdentityProvider, and to list MCPServers in order to wait. It writes `spec.deny`: a provider that is written by other tools must not own that list there."
+    )]
+    Revoke(Box<RevokeArguments>),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Examples:\n  tollward completions bash > ~/.local/share/bash-completion/completions/tollward\n  tollward completions zsh > ~/.zfunc/_tollward\n  tollward completions fish > ~/.config/fish/completions/tollward.fish"
@@ -145,6 +158,18 @@ impl FromStr for UserClaim {
         };
         Ok(Self { user: user.to_owned(), claim: claim.to_owned(), value })
     }
+}
+
+/// kubectl runs a program named `kubectl-tollward` for `kubectl tollward`; its help should speak of what was typed.
+pub(crate) fn parse(typed: Vec<OsString>) -> Arguments {
+    let program = typed.first().and_then(|path| Path::new(path).file_name());
+    let command = Arguments::command();
+    let command = if program.is_some_and(|name| name == "kubectl-tollward") {
+        command.bin_name("kubectl tollward")
+    } else {
+        command
+    };
+    Arguments::from_arg_matches(&command.get_matches_from(typed)).unwrap_or_else(|error| error.exit())
 }
 
 #[cfg(test)]

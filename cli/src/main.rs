@@ -3,7 +3,7 @@
 //!
 //! Map: [`arguments`] is what can be typed; [`manifests`] reads and compiles what a platform team writes; [`check`] and
 //! [`render`] show it; [`dev`] runs it in front of an MCP server; [`walkthrough`] plays a client against that.
-//! [`record`] puts audit records into words, and [`screen`] is the only way to the terminal.
+//! `revoke` (with the feature `cluster`) is the only one that talks to an API server. [`record`] puts audit records into words, and [`screen`] is the only way to the terminal.
 
 mod arguments;
 mod check;
@@ -11,17 +11,19 @@ mod dev;
 mod manifests;
 mod record;
 mod render;
+#[cfg(feature = "cluster")]
+mod revoke;
 mod screen;
 mod walkthrough;
 
 use arguments::{Arguments, Command};
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 use screen::Screen;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = arguments::parse(std::env::args_os().collect());
     let screen = Arc::new(Screen::stdout(arguments.no_color));
     match run(arguments.command, &screen) {
         Ok(code) => code,
@@ -37,6 +39,8 @@ fn run(command: Command, screen: &Arc<Screen>) -> anyhow::Result<ExitCode> {
         Command::Check(files) => Ok(check::run(&files, screen)),
         Command::Render(wanted) => render::run(&wanted, screen),
         Command::Dev(wanted) => dev::run(*wanted, screen),
+        #[cfg(feature = "cluster")]
+        Command::Revoke(wanted) => revoke::run(&wanted, screen),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "tollward", &mut script);

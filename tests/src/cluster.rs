@@ -8,6 +8,7 @@
 //! Assumptions: this process is in the node's network (so it reaches pods and Services as the node does), `KUBECONFIG` is
 //! the administrator's, and the images are those of `cargo xtask image`.
 
+mod command_line;
 mod door;
 mod installation;
 mod inventory;
@@ -16,6 +17,7 @@ mod pods;
 mod programs;
 mod tenant;
 
+pub use command_line::{Typed, tollward};
 pub use door::{Door, bearing, tool};
 pub use installation::{Installation, NAMESPACE, OPERATOR, installation};
 pub use inventory::{Object, inventory};

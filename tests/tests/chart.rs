@@ -28,6 +28,8 @@ mod pods;
 mod process;
 #[path = "chart/rendered.rs"]
 mod rendered;
+#[path = "chart/revoke.rs"]
+mod revoke;
 #[path = "chart/roles.rs"]
 mod roles;
 #[path = "chart/values.rs"]

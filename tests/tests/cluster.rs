@@ -25,6 +25,8 @@ mod operator;
 mod relay;
 #[path = "cluster/removal.rs"]
 mod removal;
+#[path = "cluster/revoke.rs"]
+mod revoke;
 #[path = "cluster/rollout.rs"]
 mod rollout;
 #[path = "cluster/sealing.rs"]

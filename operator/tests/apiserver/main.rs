@@ -14,6 +14,7 @@
 mod admission;
 mod cluster;
 mod conflicts;
+mod denied;
 mod elections;
 mod judge;
 mod lifecycle;

@@ -8,7 +8,7 @@ use tollward_policy::report::{ProviderReport, Report};
 const SERVER: &str = "tollward.dev/v1alpha1";
 
 /// Makes a pod as the controller manager and a kubelet would.
-async fn pod(world: &World<'_>, address: &str) {
+pub(crate) async fn pod(world: &World<'_>, address: &str) {
     let deployment =
         eventually("pods are wanted", || async { world.get("apps/v1", "Deployment", "catalog-tollward").await }).await;
     let template = &deployment["spec"]["template"]["metadata"];

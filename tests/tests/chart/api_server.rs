@@ -134,6 +134,11 @@ impl ApiServer {
             .unwrap_or_else(|error| panic!("the API server refuses: {error}"));
     }
 
+    /// The administrator's kubeconfig.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+
     /// Runs kubectl as somebody, with objects as its input; returns what it prints, or its complaint.
     pub(crate) fn kubectl(&self, user: &str, arguments: &[&str], objects: &[Value]) -> Result<String, String> {
         let mut command = Command::new(helm::program("kubectl"));

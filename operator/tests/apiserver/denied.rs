@@ -1,0 +1,46 @@
+//! Whom a provider denies reaches the replicas, also those that nobody can ask.
+
+use crate::programmed::pod;
+use crate::world::{World, eventually, server};
+use serde_json::{Value, json};
+
+const OURS: &str = "tollward.dev/v1alpha1";
+
+fn provider(deny: &Value) -> Value {
+    json!({"apiVersion": OURS, "kind": "IdentityProvider", "metadata": {"name": "idp"},
+        "spec": {"type": "External", "external": {"issuer": "https://idp.example"}, "deny": deny}})
+}
+
+#[tokio::test]
+async fn a_replica_that_does_not_answer_is_told_of_a_revocation_and_named() {
+    let world = World::shared("denied").await;
+    let operator = world.operator().await;
+    world.put(&provider(&json!([]))).await;
+    let mut trusting = server("catalog");
+    trusting["spec"]["auth"] = json!({"mode": "OAuth", "identityProviders": [{"name": "idp"}]});
+    world.put(&trusting).await;
+    pod(&world, "192.0.2.77").await;
+    world.condition("MCPServer", "catalog", "Programmed", "False", "DataPlaneUnreachable").await;
+
+    let entry = json!([{"name": "laptop", "subject": "ada", "reason": "it was stolen"}]);
+    let changed = world.put(&provider(&entry)).await;
+    let told = eventually("the pod is told although it does not answer", || async {
+        let pod = world.get("v1", "Pod", "catalog-tollward-0").await?;
+        pod["metadata"]["annotations"]["tollward.dev/config-digest"].as_str().map(str::to_owned)
+    })
+    .await;
+    let object = eventually("the status is about the revocation", || async {
+        let object = world.get(OURS, "MCPServer", "catalog").await?;
+        let provider = &object["status"]["identityProviders"][0];
+        (provider["generation"] == json!(changed.metadata.generation)).then_some(object)
+    })
+    .await;
+    assert_eq!(object["status"]["policyDigest"], json!(told));
+    assert_eq!(object["status"]["replicas"], json!([{"pod": "catalog-tollward-0"}]), "nobody knows what it enforces");
+    let map = world.get("v1", "ConfigMap", "catalog-tollward").await.unwrap();
+    let text = map["data"].to_string();
+    assert!(text.contains("laptop") && !text.contains("stolen"), "{text}");
+    let programmed = world.condition("MCPServer", "catalog", "Programmed", "False", "DataPlaneUnreachable").await;
+    assert!(programmed["message"].as_str().unwrap().contains("catalog-tollward-0 does not answer"), "{programmed}");
+    operator.stop().await;
+}
