@@ -28,6 +28,7 @@ mod key;
 mod keyring;
 mod keyset;
 mod kind;
+mod membership;
 mod provider;
 mod refresh;
 mod refusal;

@@ -28,6 +28,8 @@ pub struct Denial {
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Details {
     text: Option<Cow<'static, str>>,
+    /// For the audit record alone.
+    record: Option<String>,
     rule: Option<String>,
     challenge: Option<Challenge>,
     rpc: Option<RpcError>,
@@ -57,6 +59,13 @@ impl Denial {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.details.text = Some(detail.into());
+        self
+    }
+
+    /// Says in the audit record alone what exactly is wrong: a policy's inner working is not for the caller.
+    #[must_use]
+    pub fn record(mut self, record: String) -> Self {
+        self.details.record = Some(record);
         self
     }
 
@@ -123,6 +132,11 @@ impl Denial {
     /// What exactly is wrong.
     pub fn text(&self) -> Option<&str> {
         self.details.text.as_deref()
+    }
+
+    /// What exactly is wrong, for the audit record.
+    pub fn recorded(&self) -> Option<&str> {
+        self.details.record.as_deref().or(self.text())
     }
 
     /// The rule that decided.

@@ -18,6 +18,8 @@ mod authentication;
 mod authorization;
 #[path = "pipeline/browsers.rs"]
 mod browsers;
+#[path = "pipeline/conditions.rs"]
+mod conditions;
 #[path = "pipeline/discovery.rs"]
 mod discovery;
 #[path = "pipeline/draining.rs"]

@@ -151,6 +151,8 @@ fn built_in(issuer: &str) -> ProviderConfig {
             client: only("client_id"),
             subject: "sub".to_owned(),
             token_id: only("jti"),
+            groups: only("groups"),
+            roles: only("roles"),
         },
         leeway_seconds: 5,
         max_lifetime_seconds: Some(300),

@@ -2,8 +2,11 @@
 
 use super::cast::{Cast, call};
 use super::ledger::Ledger;
+use super::mcp::REVISION;
+use super::token::Token;
 use anyhow::Context as _;
 use std::sync::Arc;
+use tollward_policy::condition::{Facts, LIST_STEPS};
 use tollward_policy::config::RouteConfig;
 use tollward_policy::rules::{RuleSet, Verdict};
 use tollward_policy::scope::Catalogue;
@@ -35,11 +38,14 @@ impl Scene {
         Ok(url.authority().to_owned())
     }
 
-    /// What the policy says about calling a tool with these scopes.
-    pub(super) fn verdict(&self, tool: &str, scopes: &[String]) -> anyhow::Result<Verdict> {
+    /// What the policy says about calling a tool with this token, whatever the arguments.
+    pub(super) fn verdict(&self, tool: &str, token: &Token) -> anyhow::Result<Verdict> {
         let catalogue = Catalogue::compile(&self.route.scopes)?;
         let rules = RuleSet::compile(&self.route.rules, &catalogue)?;
-        let held = catalogue.held(scopes.iter().map(String::as_str));
-        Ok(rules.decide(&call(tool), &held))
+        let principal = token.principal(&self.issuer);
+        let held = catalogue.held(principal.token().into_iter().flat_map(|token| &token.scopes).map(String::as_str));
+        let now = token.claim("iat").and_then(serde_json::Value::as_i64).unwrap_or_default();
+        let facts = Facts::of_listed(&principal, REVISION, false, now, LIST_STEPS);
+        Ok(rules.decide(&call(tool), &held, &facts))
     }
 }

@@ -4,6 +4,8 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
+use std::sync::Arc;
+use tollward_policy::principal::{Membership, Principal, TokenPrincipal};
 
 /// The token. `Debug` shows nothing of it.
 #[derive(Clone)]
@@ -39,6 +41,27 @@ impl Token {
     /// The granted scopes.
     pub(super) fn scopes(&self) -> Vec<String> {
         self.text("scope").split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// The caller, as the policy would see it if the token is good.
+    pub(super) fn principal(&self, issuer: &str) -> Principal {
+        let names = |claim: &str| {
+            let list = self.claim(claim).and_then(Value::as_array).map(|list| list.iter().map(|name| name.as_str()));
+            list.and_then(|names| names.map(|name| name.map(str::to_owned)).collect())
+        };
+        let membership = |claim: &str| names(claim).map_or(Membership::Unknown, Membership::Known);
+        Principal::Token(Arc::new(TokenPrincipal {
+            provider: String::new(),
+            issuer: issuer.to_owned(),
+            subject: self.text("sub").to_owned(),
+            client: self.claim("client_id").and_then(Value::as_str).map(str::to_owned),
+            token_id: None,
+            scopes: self.scopes(),
+            groups: membership("groups"),
+            roles: membership("roles"),
+            expires_at: self.claim("exp").and_then(Value::as_i64).unwrap_or_default(),
+            claims: self.claims.clone(),
+        }))
     }
 
     /// The same signature under another claim, as a forger would try.

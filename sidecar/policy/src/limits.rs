@@ -4,6 +4,7 @@
 //! budget, `burst` may come at once and the rest is refilled evenly, at `(requests - burst) / window`.
 
 use crate::operation::{Operation, Target};
+use crate::pattern::PatternError;
 use crate::principal::{Principal, TokenPrincipal, join_lengths};
 use crate::rules::MatchConfig;
 use schemars::JsonSchema;
@@ -102,6 +103,16 @@ pub enum LimitError {
         policy: String,
         /// The limit.
         limit: String,
+    },
+    /// A pattern of resources can't be read as a template.
+    #[error("limit `{policy}/{limit}`: {source}")]
+    Pattern {
+        /// The policy.
+        policy: String,
+        /// The limit.
+        limit: String,
+        /// What is wrong.
+        source: PatternError,
     },
     /// A tier that can be selected has no rate.
     #[error("limit `{policy}/{limit}` has no rate for tier `{tier}`")]
@@ -336,6 +347,11 @@ fn check_clients(config: &RateLimitConfig) -> Result<(), LimitError> {
 }
 
 fn compile_limit(config: &RateLimitConfig, limit: &LimitConfig) -> Result<Limit, LimitError> {
+    limit.matches.check().map_err(|source| LimitError::Pattern {
+        policy: config.policy.clone(),
+        limit: limit.name.clone(),
+        source,
+    })?;
     for tier in config.tiers.clients.keys().chain([&config.tiers.default]) {
         if !limit.tiers.contains_key(tier) {
             let (policy, limit, tier) = (config.policy.clone(), limit.name.clone(), tier.clone());

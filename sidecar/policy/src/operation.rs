@@ -145,6 +145,19 @@ pub struct Operation {
     pub target: Target,
 }
 
+impl Operation {
+    /// The operation on each resource by itself, as rules judge it.
+    pub fn parts(&self) -> Vec<Self> {
+        match &self.target {
+            Target::Resources(uris) => uris
+                .iter()
+                .map(|uri| Self { method: self.method, target: Target::Resources(vec![uri.clone()]) })
+                .collect(),
+            Target::None | Target::Tool(_) | Target::Prompt(_) | Target::Task(_) => vec![self.clone()],
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Class, Era, Method};

@@ -1,4 +1,5 @@
-//! Patterns over names: exact, or with `*` for any run of characters.
+//! Patterns over names: exact, or with `*` for any run of characters. In patterns of resources, `{name}` stands for one
+//! segment of the URI besides.
 //!
 //! Names are compared byte by byte (MCP tool names are case-sensitive): no folding, no normalisation, no regular
 //! expressions, so that a pattern costs linear time and means what it shows.
@@ -27,6 +28,72 @@ pub enum PatternError {
     /// Control characters never occur in names that a server may use.
     #[error("a pattern must not contain control characters")]
     Control,
+    /// Operators of RFC 6570 have no meaning in a rule.
+    #[error(
+        "in a pattern of resources, `{{` opens a variable such as `{{id}}`, of letters, digits and `_`; for more, use `*`"
+    )]
+    Template,
+}
+
+/// A piece of a pattern of resources.
+enum Piece<'p> {
+    Literal(&'p [u8]),
+    /// `*`
+    Any,
+    /// `{name}`
+    Segment,
+}
+
+impl<'p> Piece<'p> {
+    /// The first piece of a pattern, and the rest.
+    fn next(pattern: &'p str) -> Option<(Self, &'p str)> {
+        if let Some(rest) = pattern.strip_prefix('*') {
+            return Some((Self::Any, rest));
+        }
+        if let Some((_, rest)) = pattern.strip_prefix('{').and_then(|variable| variable.split_once('}')) {
+            return Some((Self::Segment, rest));
+        }
+        let mut letters = pattern.char_indices();
+        letters.next()?;
+        let end = letters.find(|(_, letter)| matches!(letter, '*' | '{')).map_or(pattern.len(), |(at, _)| at);
+        let (literal, rest) = pattern.split_at_checked(end)?;
+        Some((Self::Literal(literal.as_bytes()), rest))
+    }
+
+    /// Where one may stand after this piece.
+    fn advance(&self, reached: &[bool], uri: &[u8]) -> Vec<bool> {
+        let mut next = vec![false; reached.len()];
+        let mut open = false;
+        for (at, from) in reached.iter().enumerate() {
+            match self {
+                Self::Literal(literal) => {
+                    let fits = *from && uri.get(at..).is_some_and(|rest| rest.starts_with(literal));
+                    if let Some(slot) = next.get_mut(at + literal.len()).filter(|_| fits) {
+                        *slot = true;
+                    }
+                }
+                Self::Any => {
+                    open |= from;
+                    if let Some(slot) = next.get_mut(at) {
+                        *slot = open;
+                    }
+                }
+                Self::Segment => {
+                    let ends = at.checked_sub(1).and_then(|before| uri.get(before)).copied();
+                    // One or more characters: it is left where a character before was part of the segment.
+                    open = match ends {
+                        Some(b'/' | b'?' | b'#') | None => false,
+                        Some(_) => open,
+                    };
+                    if let Some(slot) = next.get_mut(at) {
+                        *slot = open;
+                    }
+                    open |= from;
+                }
+            }
+        }
+        next
+    }
 }
 
 impl Pattern {
@@ -53,6 +120,41 @@ impl Pattern {
     /// True if the pattern has no wildcard, so that it names one thing.
     pub fn is_exact(&self) -> bool {
         !self.0.contains('*')
+    }
+
+    /// True if the URI is matched from its first to its last byte: like [`Self::matches`], and `{name}` stands for one or
+    /// more characters without `/`, `?` and `#`.
+    pub fn matches_uri(&self, uri: &str) -> bool {
+        if !self.0.contains('{') {
+            return self.matches(uri);
+        }
+        let uri = uri.as_bytes();
+        // Where the pattern may stand after each of its pieces; so it costs pieces times bytes, whatever it is.
+        let mut reached = vec![false; uri.len() + 1];
+        if let Some(first) = reached.first_mut() {
+            *first = true;
+        }
+        let mut rest = self.0.as_str();
+        while let Some((piece, after)) = Piece::next(rest) {
+            reached = piece.advance(&reached, uri);
+            rest = after;
+        }
+        reached.last().copied().unwrap_or_default()
+    }
+
+    /// Whether every `{` opens a plain variable of a template.
+    pub fn check_uri(&self) -> Result<(), PatternError> {
+        let mut rest = self.0.as_str();
+        while let Some(at) = rest.find(['{', '}']) {
+            let variable = rest.get(at..).and_then(|found| found.strip_prefix('{'));
+            let (name, after) = variable.and_then(|found| found.split_once('}')).ok_or(PatternError::Template)?;
+            let plain = !name.is_empty() && name.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
+            if !plain {
+                return Err(PatternError::Template);
+            }
+            rest = after;
+        }
+        Ok(())
     }
 
     /// True if `name` is matched from its first to its last byte.

@@ -27,10 +27,24 @@ pub struct TokenPrincipal {
     pub token_id: Option<String>,
     /// Scopes as granted, in the token's order.
     pub scopes: Vec<String>,
+    /// The groups that the caller belongs to.
+    pub groups: Membership,
+    /// The caller's roles.
+    pub roles: Membership,
     /// `exp`, seconds since the epoch.
     pub expires_at: i64,
     /// All verified claims, for rules, tiers and the audit record's selection.
     pub claims: Map<String, Value>,
+}
+
+/// What the caller belongs to, as far as the token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Membership {
+    /// Exactly these.
+    Known(Vec<String>),
+    /// The provider is not configured to say, the token has no such claim, or one that can't be read, or says that there
+    /// are more groups than fit. Never taken for "none".
+    Unknown,
 }
 
 impl Principal {

@@ -81,6 +81,7 @@ reasons! {
     NoRuleMatched = "no_rule_matched", "No rule allows this call.", "Add a rule to the server's auth.rules.";
     RuleDenied = "rule_denied", "A rule denies this call.", "Ask the owner of the server.";
     ScopeInsufficient = "scope_insufficient", "The token lacks a scope that the call needs.", "Ask the authorization server for the scopes of the challenge.";
+    ConditionFailed = "condition_failed", "A rule is about this call, but its condition does not hold.", "Compare the caller and the arguments with the rule's condition; `tollward explain` evaluates it.";
     Hidden = "hidden", "The target is hidden from callers without its scopes.", "Ask the owner of the server for the scopes.";
     RateLimited = "rate_limited", "A limit is exhausted.", "Wait as long as Retry-After says.";
     ConcurrencyLimited = "concurrency_limited", "Too many requests are in flight.", "Wait for earlier calls to end.";

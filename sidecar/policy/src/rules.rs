@@ -1,9 +1,10 @@
 //! Who may do what: ordered rules over operations and scopes, default deny, Deny beats Allow.
 //!
-//! One evaluation serves calls and lists: what a list shows is what a call would be allowed ([`RuleSet::shows`]).
+//! One evaluation serves calls and lists: what a list shows is what a call could be allowed ([`RuleSet::shows`]).
 
+use crate::condition::{Condition, ConditionError, Facts, Fault, Outcome, Scope};
 use crate::operation::{Class, Method, Operation, Target};
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, PatternError};
 use crate::scope::{Catalogue, CatalogueError, ScopeName, ScopeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,10 @@ pub struct RuleConfig {
     pub scopes: Vec<ScopeName>,
     /// What a caller without them is told.
     pub on_missing_scope: OnMissingScope,
+    /// A CEL expression that must hold besides ([`crate::condition`]). One that can't be decided refuses: an Allow rule does
+    /// not apply then, a Deny rule does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
 }
 
 /// Why rules do not compile.
@@ -84,6 +89,22 @@ pub enum RuleError {
         /// What is wrong.
         source: CatalogueError,
     },
+    /// A pattern of resources can't be read as a template.
+    #[error("rule `{rule}`: {source}")]
+    Pattern {
+        /// The rule.
+        rule: String,
+        /// What is wrong.
+        source: PatternError,
+    },
+    /// A condition can't be read.
+    #[error("rule `{rule}`: condition: {source}")]
+    Condition {
+        /// The rule.
+        rule: String,
+        /// What is wrong, and where.
+        source: ConditionError,
+    },
 }
 
 /// What the rules say about an operation.
@@ -97,14 +118,36 @@ pub enum Verdict {
     StepUp(Arc<str>, Arc<[ScopeName]>),
     /// More scopes would help, but the caller must not learn that the target exists.
     Hide(Arc<str>),
+    /// That rule would permit it, but its condition does not hold, or can't be decided. More scopes would not help.
+    Condition(Arc<str>, Option<Fault>),
     /// No rule is about it.
     NoRule,
+}
+
+/// What one rule says about an operation that it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// What it does.
+    pub action: Action,
+    /// Scopes that the caller lacks, of those that it requires.
+    pub missing: Vec<ScopeName>,
+    /// Its condition with its outcome, if it has one and got so far.
+    pub condition: Option<(String, Outcome)>,
+    /// What it comes to; `None` if the rule does not apply.
+    pub verdict: Option<Verdict>,
 }
 
 impl MatchConfig {
     /// True if it selects everything, which a rule must not.
     pub fn is_empty(&self) -> bool {
         self.methods.is_empty() && !self.names_targets()
+    }
+
+    /// Whether every pattern can be read as what it is a pattern of.
+    pub fn check(&self) -> Result<(), PatternError> {
+        self.resources.iter().try_for_each(Pattern::check_uri)
     }
 
     /// True if it selects the operation. With several resources, if it selects any of them.
@@ -123,7 +166,11 @@ impl MatchConfig {
             Kind::Resource => &self.resources,
             Kind::Prompt => &self.prompts,
         };
-        self.selects_method(method) && (!self.names_targets() || patterns.iter().any(|pattern| pattern.matches(name)))
+        let matches = |pattern: &Pattern| match kind {
+            Kind::Tool | Kind::Prompt => pattern.matches(name),
+            Kind::Resource => pattern.matches_uri(name),
+        };
+        self.selects_method(method) && (!self.names_targets() || patterns.iter().any(matches))
     }
 
     fn selects_method(&self, method: Method) -> bool {
@@ -150,6 +197,7 @@ struct Rule {
     required: ScopeSet,
     scopes: Arc<[ScopeName]>,
     on_missing_scope: OnMissingScope,
+    condition: Option<Condition>,
 }
 
 /// Compiled rules of one server.
@@ -172,14 +220,14 @@ impl RuleSet {
     }
 
     /// Decides an operation. With several resources each must be permitted; the first that is not decides.
-    pub fn decide(&self, operation: &Operation, held: &ScopeSet) -> Verdict {
-        let Target::Resources(uris) = &operation.target else {
-            return self.decide_one(operation, held);
-        };
+    pub fn decide(&self, operation: &Operation, held: &ScopeSet, facts: &Facts<'_>) -> Verdict {
+        let several = matches!(&operation.target, Target::Resources(uris) if uris.len() != 1);
+        if !several {
+            return self.decide_one(operation, held, facts);
+        }
         let mut verdict = Verdict::NoRule;
-        for uri in uris {
-            let one = Operation { method: operation.method, target: Target::Resources(vec![uri.clone()]) };
-            verdict = self.decide_one(&one, held);
+        for one in operation.parts() {
+            verdict = self.decide_one(&one, held, facts);
             if !matches!(verdict, Verdict::Allow(_)) {
                 break;
             }
@@ -187,12 +235,45 @@ impl RuleSet {
         verdict
     }
 
-    /// True if a list should show the target to this caller: it may be used, or may be asked for by a step-up.
-    pub fn shows(&self, operation: &Operation, held: &ScopeSet) -> bool {
-        match self.decide(operation, held) {
+    /// True if a list should show the target to this caller: it could be used with some arguments, or asked for by a step-up.
+    /// What is not shown would be refused whatever the arguments; what is shown still passes the rules when it is called.
+    pub fn shows(&self, operation: &Operation, held: &ScopeSet, facts: &Facts<'_>) -> bool {
+        match self.decide(operation, held, facts) {
             Verdict::Allow(_) | Verdict::StepUp(..) => true,
-            Verdict::Deny(_) | Verdict::Hide(_) | Verdict::NoRule => false,
+            Verdict::Deny(_) | Verdict::Hide(_) | Verdict::Condition(..) | Verdict::NoRule => false,
         }
+    }
+
+    /// What each rule that is about the operation says, in order, for explanations. With several resources, about each.
+    pub fn explain(
+        &self,
+        operation: &Operation,
+        held: &ScopeSet,
+        facts: &Facts<'_>,
+        catalogue: &Catalogue,
+    ) -> Vec<Judgement> {
+        let mut judgements = Vec::new();
+        for one in operation.parts() {
+            let scope = Scope::new(facts, &one);
+            for rule in self.rules.iter().filter(|rule| rule.matches.selects(&one)) {
+                let verdict = judge(rule, held, &scope);
+                let missing = rule
+                    .scopes
+                    .iter()
+                    .filter(|name| catalogue.require([*name]).is_ok_and(|required| !held.covers(&required)));
+                judgements.push(Judgement {
+                    rule: rule.name.clone(),
+                    action: rule.action,
+                    missing: missing.cloned().collect(),
+                    condition: rule
+                        .condition
+                        .as_ref()
+                        .map(|condition| (condition.as_str().to_owned(), condition.evaluate(&scope))),
+                    verdict,
+                });
+            }
+        }
+        judgements
     }
 
     /// True if some rule names this target exactly, so that its name is known and not the caller's invention.
@@ -208,10 +289,11 @@ impl RuleSet {
         })
     }
 
-    fn decide_one(&self, operation: &Operation, held: &ScopeSet) -> Verdict {
+    fn decide_one(&self, operation: &Operation, held: &ScopeSet, facts: &Facts<'_>) -> Verdict {
+        let scope = Scope::new(facts, operation);
         let mut best = Verdict::NoRule;
         for rule in self.rules.iter().filter(|rule| rule.matches.selects(operation)) {
-            let verdict = judge(rule, held);
+            let Some(verdict) = judge(rule, held, &scope) else { continue };
             if let Verdict::Deny(_) = verdict {
                 return verdict;
             }
@@ -224,25 +306,48 @@ impl RuleSet {
     }
 }
 
-fn judge(rule: &Rule, held: &ScopeSet) -> Verdict {
+/// What a rule says about an operation that it selects; `None` if its condition says that it is about other calls. A
+/// condition that can't be decided counts against the caller. One that depends on arguments which are not known yet counts
+/// as what would let the call pass: whoever lists asks what could be allowed.
+fn judge<'e>(rule: &'e Rule, held: &ScopeSet, scope: &'e Scope<'e>) -> Option<Verdict> {
+    let outcome = |condition: &'e Condition| condition.evaluate(scope);
     match rule.action {
-        Action::Deny => Verdict::Deny(rule.name.clone()),
-        Action::Allow if held.covers(&rule.required) => Verdict::Allow(Some(rule.name.clone())),
-        Action::Allow => match rule.on_missing_scope {
-            OnMissingScope::Challenge => Verdict::StepUp(rule.name.clone(), rule.scopes.clone()),
-            OnMissingScope::Hide => Verdict::Hide(rule.name.clone()),
+        Action::Deny => match rule.condition.as_ref().map(outcome) {
+            None | Some(Outcome::Holds | Outcome::Fault(_)) => Some(Verdict::Deny(rule.name.clone())),
+            Some(Outcome::Fails | Outcome::Unknown | Outcome::Never(_)) => None,
         },
+        Action::Allow => {
+            let covered = held.covers(&rule.required);
+            // Hidden is hidden: whoever lacks the scopes must not learn of a condition either.
+            if !covered && rule.on_missing_scope == OnMissingScope::Hide {
+                return Some(Verdict::Hide(rule.name.clone()));
+            }
+            match rule.condition.as_ref().map(outcome) {
+                Some(Outcome::Fails) => Some(Verdict::Condition(rule.name.clone(), None)),
+                Some(Outcome::Fault(fault) | Outcome::Never(fault)) => {
+                    Some(Verdict::Condition(rule.name.clone(), Some(fault)))
+                }
+                None | Some(Outcome::Holds | Outcome::Unknown) if covered => {
+                    Some(Verdict::Allow(Some(rule.name.clone())))
+                }
+                None | Some(Outcome::Holds | Outcome::Unknown) => {
+                    Some(Verdict::StepUp(rule.name.clone(), rule.scopes.clone()))
+                }
+            }
+        }
     }
 }
 
-/// Among Allow rules a permission beats a challenge, and a challenge beats silence; the first of equals stays.
+/// Among Allow rules a permission beats a challenge, a challenge beats a condition, which no scope would satisfy, and that
+/// beats silence; the first of equals stays.
 fn rank(verdict: &Verdict) -> u8 {
     match verdict {
         Verdict::NoRule => 0,
         Verdict::Hide(_) => 1,
-        Verdict::StepUp(..) => 2,
-        Verdict::Allow(_) => 3,
-        Verdict::Deny(_) => 4,
+        Verdict::Condition(..) => 2,
+        Verdict::StepUp(..) => 3,
+        Verdict::Allow(_) => 4,
+        Verdict::Deny(_) => 5,
     }
 }
 
@@ -253,8 +358,11 @@ fn compile_rule(rule: &RuleConfig, catalogue: &Catalogue) -> Result<Rule, RuleEr
     if rule.action == Action::Deny && !rule.scopes.is_empty() {
         return Err(RuleError::DenyWithScopes(rule.name.clone()));
     }
+    rule.matches.check().map_err(|source| RuleError::Pattern { rule: rule.name.clone(), source })?;
     let required =
         catalogue.require(&rule.scopes).map_err(|source| RuleError::Scope { rule: rule.name.clone(), source })?;
+    let condition = rule.condition.as_deref().map(Condition::compile).transpose();
+    let condition = condition.map_err(|source| RuleError::Condition { rule: rule.name.clone(), source })?;
     Ok(Rule {
         name: rule.name.as_str().into(),
         matches: rule.matches.clone(),
@@ -262,6 +370,7 @@ fn compile_rule(rule: &RuleConfig, catalogue: &Catalogue) -> Result<Rule, RuleEr
         required,
         scopes: rule.scopes.clone().into(),
         on_missing_scope: rule.on_missing_scope,
+        condition,
     })
 }
 

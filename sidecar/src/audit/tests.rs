@@ -8,7 +8,7 @@ use http::Request;
 use opentelemetry::Context;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
-use tollward_policy::principal::{Principal, TokenPrincipal};
+use tollward_policy::principal::{Membership, Principal, TokenPrincipal};
 use tollward_policy::reason::Reason;
 
 struct Noon;
@@ -126,6 +126,8 @@ fn the_caller_keeps_only_chosen_claims_and_those_that_say_who_acts() {
             client: Some("agent".into()),
             token_id: Some("t1".into()),
             scopes: vec!["read".into()],
+            groups: Membership::Unknown,
+            roles: Membership::Unknown,
             expires_at: 0,
             claims: claims.as_object().unwrap().clone(),
         })),

@@ -174,7 +174,7 @@ impl Trail {
         // What was let through and failed behind us stays an allowed call; its reason tells what went wrong.
         decision.allowed = decision.allowed && is_upstream(denial.reason);
         decision.reason = denial.reason;
-        decision.detail = denial.text().map(str::to_owned);
+        decision.detail = denial.recorded().map(str::to_owned);
         if let Some(rule) = denial.decided_by() {
             decision.rule = Some(rule.to_owned());
         }

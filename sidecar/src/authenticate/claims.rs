@@ -3,6 +3,7 @@
 
 use super::compact::Verified;
 use super::kind;
+use super::membership;
 use super::refusal::Refusal;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -52,11 +53,12 @@ pub(super) fn read(verified: Verified, provider: &ProviderConfig) -> Result<Fact
     let issued_at = time(claims, "iat")?;
     check_lifetime(expires_at, issued_at, provider)?;
     let audiences = audiences(claims)?;
-    let ClaimNames { scopes, client, subject, token_id } = &provider.claims;
+    let ClaimNames { scopes, client, subject, token_id, groups, roles } = &provider.claims;
     let subject = claims.get(subject).ok_or(invalid("the claim that names the subject is missing")).and_then(name)?;
     let client = first(claims, client).map(name).transpose()?;
     let token_id = first(claims, token_id).map(name).transpose()?;
     let scopes = first(claims, scopes).map_or_else(|| Ok(Vec::new()), scope_list)?;
+    let (groups, roles) = (membership::read(claims, groups), membership::read(claims, roles));
     Ok(Facts {
         principal: Arc::new(TokenPrincipal {
             provider: provider.name.clone(),
@@ -65,6 +67,8 @@ pub(super) fn read(verified: Verified, provider: &ProviderConfig) -> Result<Fact
             client,
             token_id,
             scopes,
+            groups,
+            roles,
             expires_at,
             claims: verified.into_claims(),
         }),

@@ -48,6 +48,7 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         | Reason::NoRuleMatched
         | Reason::RuleDenied
         | Reason::ScopeInsufficient
+        | Reason::ConditionFailed
         | Reason::Hidden => StatusCode::FORBIDDEN,
         Reason::MediaTypeRefused => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Reason::MethodUnknown => unknown_method(denial.details.era),

@@ -2,6 +2,7 @@
 
 use super::resume::Resumed;
 use crate::denial::{Challenge, Denial};
+use tollward_policy::condition::{Arguments, Facts};
 use tollward_policy::principal::Principal;
 use tollward_policy::reason::Reason;
 use tollward_policy::rules::Verdict;
@@ -26,11 +27,22 @@ pub(super) fn authorize(resumed: Resumed) -> Result<Permitted, Denial> {
         let id = understood.message.id().map(|id| id.as_json().to_owned());
         Denial::new(reason).id(id).era(understood.message.era())
     };
-    let rule = match route.rules.decide(understood.message.operation(), &held) {
+    let arguments = understood.message.arguments().map_or(Arguments::None, |text| Arguments::Given(text));
+    let revision = understood.message.revision().as_str();
+    let facts = Facts::of_call(&understood.principal, revision, arguments, resumed.now);
+    let rule = match route.rules.decide(understood.message.operation(), &held, &facts) {
         Verdict::Allow(rule) => rule.map(|rule| rule.to_string()),
         Verdict::NoRule => return Err(denied(Reason::NoRuleMatched)),
         Verdict::Deny(rule) => return Err(denied(Reason::RuleDenied).rule(&*rule)),
         Verdict::Hide(rule) => return Err(denied(Reason::Hidden).rule(&*rule)),
+        // Another token would not help, so nothing is challenged.
+        Verdict::Condition(rule, fault) => {
+            let denial = denied(Reason::ConditionFailed).rule(&*rule);
+            return Err(match fault {
+                Some(fault) => denial.record(format!("the condition can't be decided: {fault}")),
+                None => denial,
+            });
+        }
         Verdict::StepUp(rule, scopes) => {
             let denial = denied(Reason::ScopeInsufficient).rule(&*rule);
             return Err(match &understood.principal {

@@ -21,9 +21,9 @@ pub enum ListKind {
     Tools,
     /// `resources/list`.
     Resources,
-    /// `resources/templates/list`. A template is shown if the caller may read its literal beginning, up to the first `{`:
-    /// rules say nothing about templates, and a rule for `shop://items/*` permits whatever `shop://items/{id}` expands
-    /// to. A rule about a part of the expansions only does not show the template.
+    /// `resources/templates/list`. A template is shown if the caller may read what it commonly expands to: a rule for
+    /// `shop://items/*` or `shop://items/{sku}` permits the expansions of `shop://items/{id}`. A rule about a part of the
+    /// expansions only (`shop://items/new-*`) does not show the template.
     ResourceTemplates,
     /// `prompts/list`.
     Prompts,
@@ -130,24 +130,41 @@ impl ListKind {
             Self::Tools => Target::Tool(name.to_owned()),
             Self::Prompts => Target::Prompt(name.to_owned()),
             Self::Resources => Target::Resources(vec![name.to_owned()]),
-            Self::ResourceTemplates => {
-                let literal = name.split('{').next().unwrap_or_default();
-                Target::Resources(vec![literal.to_owned()])
-            }
+            Self::ResourceTemplates => Target::Resources(vec![expansion(name)]),
         }
     }
 }
 
+/// Whether the caller may use what a list of that kind names.
+pub type MayUse<'p> = dyn FnMut(ListKind, &Target) -> bool + 'p;
+
+/// What a template (RFC 6570) expands to, with a text in place of each variable that stands in no rule.
+fn expansion(template: &str) -> String {
+    const VALUE: &str = "~";
+    let mut expanded = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        expanded.push_str(before);
+        let (expression, next) = after.split_once('}').unwrap_or((after, ""));
+        match expression.chars().next() {
+            // These may expand to more than a segment.
+            Some('+' | '#') => expanded.push_str("~/~"),
+            Some(operator @ ('/' | '.')) => expanded.extend([operator, '~']),
+            Some(operator @ (';' | '?' | '&')) => expanded.extend([operator, '~', '=', '~']),
+            Some(_) | None => expanded.push_str(VALUE),
+        }
+        rest = next;
+    }
+    expanded.push_str(rest);
+    expanded
+}
+
 /// Filters a JSON body. JSON-RPC errors pass as they are.
-pub fn filter(kind: ListKind, body: &Bytes, may_use: &mut dyn FnMut(&Target) -> bool) -> Result<Filtered, FilterError> {
+pub fn filter(kind: ListKind, body: &Bytes, may_use: &mut MayUse<'_>) -> Result<Filtered, FilterError> {
     filter_message(Place::Body(kind), body, may_use)
 }
 
-pub(super) fn filter_message(
-    place: Place,
-    body: &Bytes,
-    may_use: &mut dyn FnMut(&Target) -> bool,
-) -> Result<Filtered, FilterError> {
+pub(super) fn filter_message(place: Place, body: &Bytes, may_use: &mut MayUse<'_>) -> Result<Filtered, FilterError> {
     if body.len() > MAX_MESSAGE {
         return Err(FilterError::TooLarge);
     }
@@ -177,7 +194,7 @@ fn filter_result(
     expected: Option<ListKind>,
     body: &Bytes,
     result: Json<'_>,
-    may_use: &mut dyn FnMut(&Target) -> bool,
+    may_use: &mut MayUse<'_>,
 ) -> Result<Filtered, FilterError> {
     let [tools, resources, templates, prompts, scope] = result
         .members(["tools", "resources", "resourceTemplates", "prompts", "cacheScope"])
@@ -208,13 +225,13 @@ fn filter_result(
 fn filter_items(
     kind: ListKind,
     items: &[Json<'_>],
-    may_use: &mut dyn FnMut(&Target) -> bool,
+    may_use: &mut MayUse<'_>,
     filtered: &mut Filtered,
 ) -> Result<Option<String>, FilterError> {
     let mut kept = Vec::with_capacity(items.len());
     for item in items {
         let name = name_of(kind, *item)?;
-        if may_use(&kind.target(&name)) {
+        if may_use(kind, &kind.target(&name)) {
             kept.push(item.text());
         }
         filtered.names.push(name);

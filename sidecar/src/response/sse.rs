@@ -19,7 +19,7 @@ pub struct SseFilter<F> {
     shown: usize,
 }
 
-impl<F: FnMut(&Target) -> bool> SseFilter<F> {
+impl<F: FnMut(ListKind, &Target) -> bool> SseFilter<F> {
     /// A filter for the answer to one request.
     pub fn new(kind: ListKind, may_use: F) -> Self {
         Self::at(Place::Stream(kind), may_use)

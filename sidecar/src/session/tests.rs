@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::Map;
 use std::collections::HashSet;
 use tollward_policy::config::{ServerRef, SessionConfig, SessionKey};
-use tollward_policy::principal::{Principal, TokenPrincipal};
+use tollward_policy::principal::{Membership, Principal, TokenPrincipal};
 
 const NOW: i64 = 1_800_000_000;
 const MAX_AGE: u32 = 3600;
@@ -18,6 +18,8 @@ fn binding(issuer: &str, subject: &str, client: Option<&str>, uid: &str) -> Bind
         client: client.map(str::to_owned),
         token_id: None,
         scopes: Vec::new(),
+        groups: Membership::Unknown,
+        roles: Membership::Unknown,
         expires_at: NOW,
         claims: Map::new(),
     }));

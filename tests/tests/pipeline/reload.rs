@@ -66,7 +66,10 @@ fn spoilt(world: &World) -> Vec<(&'static str, Vec<u8>, &'static str)> {
     newer["minReader"] = 2.into();
     let mut omnibus: Value = serde_json::from_slice(&good).expect("the file is JSON");
     omnibus["routes"][0]["scopes"][0]["name"] = "mcp:all".into();
+    let mut condition: Value = serde_json::from_slice(&good).expect("the file is JSON");
+    condition["routes"][0]["rules"][0]["condition"] = "args.amount <=".into();
     vec![
+        ("a condition that can't be read", condition.to_string().into_bytes(), "line 1, column 15"),
         ("half a file", good[..good.len() / 2].to_vec(), "EOF"),
         ("nothing", Vec::new(), "EOF"),
         ("an unknown field", unknown.to_string().into_bytes(), "denyEverything"),

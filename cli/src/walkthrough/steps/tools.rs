@@ -20,7 +20,7 @@ pub(in crate::walkthrough) async fn play(walk: &Walk<'_>, reader: &Token) -> any
     let all = names(&walk.call_behind(&message).await?.expect(StatusCode::OK)?).context("asked behind Tollward")?;
     walk.show.say(&format!("The server has {} tools; this token is shown {}:", all.len(), shown.len()));
     for tool in &all {
-        let verdict = walk.scene.verdict(tool, &reader.scopes())?;
+        let verdict = walk.scene.verdict(tool, reader)?;
         let expected = matches!(verdict, Verdict::Allow(_) | Verdict::StepUp(..));
         let is = if shown.contains(tool) { "shown " } else { "hidden" };
         walk.show.row(&format!("  {is}  {tool:<18} {}", why(&verdict)));
@@ -49,6 +49,7 @@ fn why(verdict: &Verdict) -> String {
         Verdict::StepUp(rule, _) => format!("more scopes would do, by rule `{rule}`"),
         Verdict::Hide(rule) => format!("rule `{rule}` hides it without its scopes"),
         Verdict::Deny(rule) => format!("rule `{rule}` denies it"),
+        Verdict::Condition(rule, _) => format!("the condition of rule `{rule}` does not hold"),
         Verdict::NoRule => "no rule allows it, so it is denied".to_owned(),
     }
 }

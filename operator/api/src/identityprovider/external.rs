@@ -77,6 +77,16 @@ pub struct ClaimSelection {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 4), inner(length(min = 1, max = 128)))]
     pub token_id: Vec<String>,
+    /// Claims with the caller's groups, as a list of texts, for conditions of rules. A name that begins with `/` is a JSON
+    /// pointer into a claim, such as `/realm_access/roles`. Where none is given, groups are unknown, and every condition
+    /// that asks for them refuses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 4), inner(length(min = 1, max = 128)))]
+    pub groups: Vec<String>,
+    /// Claims with the caller's roles, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 4), inner(length(min = 1, max = 128)))]
+    pub roles: Vec<String>,
 }
 
 /// A certificate authority in a `ConfigMap`. It must be in the namespace of each server that uses the provider.

@@ -155,6 +155,12 @@ pub struct AuthRule {
     /// the target did not exist.
     #[serde(default = "challenge")]
     pub on_missing_scope: OnMissingScope,
+    /// What must hold besides, in CEL: an expression over `principal` (issuer, subject, client, scopes, claims, groups,
+    /// roles), `call` (method, tool, resource, prompt, revision), `args` and `now`, for instance `args.amount <= 100`. If it
+    /// can't be decided, for instance since an argument is missing, an Allow does not apply and a Deny does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub condition: Option<String>,
 }
 
 fn compat() -> AuthServerMetadata {

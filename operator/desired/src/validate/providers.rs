@@ -221,13 +221,16 @@ fn preset_claims(preset: Preset) -> ClaimNames {
             client: names(&["client_id", "azp", "cid"]),
             subject: "sub".into(),
             token_id: names(&["jti", "uti"]),
+            // RFC 9068 section 2.2.3.1.
+            groups: names(&["groups"]),
+            roles: names(&["roles"]),
         },
     }
 }
 
 fn claims(external: &ExternalProvider) -> ClaimNames {
     let preset = preset_claims(external.preset);
-    let Some(ClaimSelection { scopes, client, subject, token_id }) = &external.claims else {
+    let Some(ClaimSelection { scopes, client, subject, token_id, groups, roles }) = &external.claims else {
         return preset;
     };
     ClaimNames {
@@ -235,5 +238,7 @@ fn claims(external: &ExternalProvider) -> ClaimNames {
         client: or_else(client, || preset.client),
         subject: subject.clone().unwrap_or(preset.subject),
         token_id: or_else(token_id, || preset.token_id),
+        groups: or_else(groups, || preset.groups),
+        roles: or_else(roles, || preset.roles),
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn judge(spec: &AuthSpec, scopes: Option<&Scopes>, findings: &mut Fin
 }
 
 fn judge_one(rule: &AuthRule, findings: &mut Findings) -> Option<RuleConfig> {
-    let AuthRule { name, matches, action, scopes, on_missing_scope } = rule;
+    let AuthRule { name, matches, action, scopes, on_missing_scope, condition } = rule;
     let place = format!("spec.auth.rules[{name}]");
     let matches = findings.keep(ConditionReason::InvalidRule, &place, operations::compile(matches));
     let scopes = names(&format!("{place}.scopes"), scopes, findings);
@@ -30,5 +30,6 @@ fn judge_one(rule: &AuthRule, findings: &mut Findings) -> Option<RuleConfig> {
         action: *action,
         scopes: scopes?,
         on_missing_scope: *on_missing_scope,
+        condition: condition.clone(),
     })
 }

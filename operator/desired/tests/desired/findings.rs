@@ -73,6 +73,13 @@ fn authorization_that_would_be_looser_than_it_reads_is_refused() {
         ("/spec/auth/rules/0/action", json!("Deny"), Reason::InvalidRule, "can't require scopes"),
         ("/spec/auth/rules/0/name", json!("cart"), Reason::InvalidRule, "declared twice"),
         (
+            "/spec/auth/rules/0/condition",
+            json!("args.amount <= 100 &&\n arg.fee < 1"),
+            Reason::InvalidRule,
+            "rule `read`: condition: line 2, column 2: `arg` is not known",
+        ),
+        ("/spec/auth/rules/0/match", json!({"resources": ["a://{+b}"]}), Reason::InvalidRule, "opens a variable"),
+        (
             "/spec/auth/rules/0/scopes",
             json!(["mcp:other"]),
             Reason::InvalidRule,

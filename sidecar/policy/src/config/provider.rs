@@ -54,6 +54,13 @@ pub struct ClaimNames {
     pub subject: String,
     /// The token's id.
     pub token_id: Vec<String>,
+    /// The caller's groups, as a list of texts: names of claims, or JSON pointers into them (`/realm_access/roles`). Empty
+    /// means that conditions can't know them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// The caller's roles, likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
 }
 
 /// How keys are kept fresh.

@@ -2,7 +2,7 @@
 
 use super::DenyList;
 use crate::config::{DenyConfig, ProviderConfig};
-use crate::principal::TokenPrincipal;
+use crate::principal::{Membership, TokenPrincipal};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -28,6 +28,8 @@ fn token(claims: &Value) -> TokenPrincipal {
         client: text("client_id").or_else(|| text("azp")),
         token_id: text("jti").or_else(|| text("uti")),
         scopes: Vec::new(),
+        groups: Membership::Unknown,
+        roles: Membership::Unknown,
         expires_at: NOW + 60,
         claims: claims.as_object().unwrap().clone(),
     }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::operation::Method;
 use crate::pattern::Pattern;
-use crate::principal::TokenPrincipal;
+use crate::principal::{Membership, TokenPrincipal};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -58,6 +58,8 @@ fn caller(client: &str, tier: &serde_json::Value) -> Principal {
         client: Some(client.into()),
         token_id: None,
         scopes: vec![],
+        groups: Membership::Unknown,
+        roles: Membership::Unknown,
         expires_at: 0,
         claims: json!({ "tier": tier }).as_object().unwrap().clone(),
     }))

@@ -1,6 +1,8 @@
 //! Decisions over a small shop: read, write, a hidden tool and a forbidden one.
 
 use super::*;
+use crate::condition::Arguments;
+use crate::principal::Principal;
 use crate::scope::ScopeConfig;
 
 fn scope(name: &str) -> ScopeName {
@@ -22,6 +24,7 @@ fn rule(name: &str, matches: MatchConfig, scopes: &[&str]) -> RuleConfig {
         action: Action::Allow,
         scopes: scopes.iter().map(|name| scope(name)).collect(),
         on_missing_scope: OnMissingScope::Challenge,
+        condition: None,
     }
 }
 
@@ -54,12 +57,17 @@ fn shop() -> RuleSet {
     RuleSet::compile(&rules, &catalogue()).unwrap()
 }
 
+/// Of a caller that nothing is known about.
+fn facts() -> Facts<'static> {
+    Facts::of_call(&Principal::Anonymous, "2026-07-28", Arguments::None, 1_800_000_000)
+}
+
 fn call(tool: &str) -> Operation {
     Operation { method: Method::ToolsCall, target: Target::Tool(tool.into()) }
 }
 
 fn decide(operation: &Operation, scopes: &[&str]) -> Verdict {
-    shop().decide(operation, &catalogue().held(scopes.iter().copied()))
+    shop().decide(operation, &catalogue().held(scopes.iter().copied()), &facts())
 }
 
 #[test]
@@ -88,8 +96,8 @@ fn deny_beats_allow_whatever_the_order() {
 fn a_hidden_tool_is_neither_shown_nor_challenged() {
     assert_eq!(decide(&call("margins"), &["read"]), Verdict::Hide("secret".into()));
     let held = catalogue().held(["read"]);
-    assert!(!shop().shows(&call("margins"), &held));
-    assert!(shop().shows(&call("add_to_cart"), &held), "a challenge can be met, so the tool is shown");
+    assert!(!shop().shows(&call("margins"), &held, &facts()));
+    assert!(shop().shows(&call("add_to_cart"), &held, &facts()), "a challenge can be met, so the tool is shown");
 }
 
 #[test]
@@ -106,9 +114,9 @@ fn every_resource_of_a_subscription_needs_permission() {
 fn a_rule_by_method_covers_every_target_of_that_method_only() {
     let all_tools = rule("all", MatchConfig { methods: vec![Method::ToolsCall], ..any() }, &[]);
     let rules = RuleSet::compile(&[all_tools], &catalogue()).unwrap();
-    assert!(matches!(rules.decide(&call("anything"), &ScopeSet::EMPTY), Verdict::Allow(_)));
+    assert!(matches!(rules.decide(&call("anything"), &ScopeSet::EMPTY, &facts()), Verdict::Allow(_)));
     let prompt = Operation { method: Method::PromptsGet, target: Target::Prompt("anything".into()) };
-    assert_eq!(rules.decide(&prompt, &ScopeSet::EMPTY), Verdict::NoRule);
+    assert_eq!(rules.decide(&prompt, &ScopeSet::EMPTY, &facts()), Verdict::NoRule);
 }
 
 #[test]
@@ -125,7 +133,7 @@ fn a_deny_rule_closes_protocol_mechanics_too() {
     };
     let rules = RuleSet::compile(&[no_streams], &catalogue()).unwrap();
     let stream = Operation { method: Method::StreamOpen, target: Target::None };
-    assert_eq!(rules.decide(&stream, &ScopeSet::EMPTY), Verdict::Deny("no-streams".into()));
+    assert_eq!(rules.decide(&stream, &ScopeSet::EMPTY, &facts()), Verdict::Deny("no-streams".into()));
 }
 
 #[test]

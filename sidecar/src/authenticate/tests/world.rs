@@ -123,6 +123,8 @@ pub(super) fn config() -> ProviderConfig {
             client: names(&["client_id", "azp"]),
             subject: "sub".to_owned(),
             token_id: names(&["jti", "uti"]),
+            groups: names(&["groups"]),
+            roles: Vec::new(),
         },
         leeway_seconds: 30,
         max_lifetime_seconds: None,

@@ -5,7 +5,7 @@ use super::super::forward::Answered;
 use super::super::tenure::Tenure;
 use crate::audit::{Ended, Trail};
 use crate::authenticate::Withdrawn;
-use crate::response::{Media, Observer, RpcOutcome, SseFilter, media};
+use crate::response::{ListKind, Media, Observer, RpcOutcome, SseFilter, media};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -18,7 +18,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tollward_policy::operation::Target;
 
 /// True for what one caller may see.
-pub(super) type Predicate = Box<dyn FnMut(&Target) -> bool + Send>;
+pub(super) type Predicate = Box<dyn FnMut(ListKind, &Target) -> bool + Send>;
 
 /// Filters the lists of a stream for one caller.
 pub(super) type EventFilter = SseFilter<Predicate>;

@@ -9,7 +9,8 @@ use crate::response::{ListKind, Observer, SseFilter, media};
 use crate::snapshot::Route;
 use http_body_util::{BodyExt as _, Limited};
 use std::sync::Arc;
-use tollward_policy::operation::{Method, Operation, Target};
+use tollward_policy::condition::{Facts, LIST_STEPS};
+use tollward_policy::operation::{Operation, Target};
 
 /// Longest list that is read.
 const MAX_LIST: usize = 8 * 1024 * 1024;
@@ -48,20 +49,25 @@ pub(super) fn event_filter(answered: &Answered, kind: Option<ListKind>) -> Event
     }
 }
 
-/// True for what this caller may see. Names that the server lists become known on the way.
-fn predicate(answered: &Answered) -> impl FnMut(&Target) -> bool + Send + 'static {
+/// True for what this caller may see. Names that the server lists become known on the way. Conditions that ask for
+/// arguments count as those of a call that could pass: the call itself is judged again.
+fn predicate(answered: &Answered) -> impl FnMut(ListKind, &Target) -> bool + Send + 'static {
     let permitted = &answered.charged.permitted;
-    let route: Arc<Route> = permitted.resumed.understood.route.clone();
-    let held = permitted.held;
-    move |target| {
-        route.known.add(target.name().map(str::to_owned));
-        let method = match target {
-            Target::Tool(_) => Method::ToolsCall,
-            Target::Resources(_) => Method::ResourcesRead,
-            Target::Prompt(_) => Method::PromptsGet,
-            Target::Task(_) => Method::TasksGet,
-            Target::None => return false,
-        };
-        route.rules.shows(&Operation { method, target: target.clone() }, &held)
+    let understood = &permitted.resumed.understood;
+    let route: Arc<Route> = understood.route.clone();
+    let principal = understood.principal.clone();
+    let revision = understood.message.revision().as_str();
+    let (held, now) = (permitted.held, permitted.resumed.now);
+    let mut steps = LIST_STEPS;
+    move |kind, target| {
+        let is_template = kind == ListKind::ResourceTemplates;
+        if !is_template {
+            route.known.add(target.name().map(str::to_owned));
+        }
+        let operation = Operation { method: kind.used_by(), target: target.clone() };
+        let facts = Facts::of_listed(&principal, revision, is_template, now, steps);
+        let shows = route.rules.shows(&operation, &held, &facts);
+        steps = facts.steps_left();
+        shows
     }
 }

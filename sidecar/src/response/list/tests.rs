@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tollward_policy::operation::{Method, Target};
 
 fn run(kind: ListKind, body: &str, shown: &[&str]) -> Result<Filtered, FilterError> {
-    let mut may_use = |target: &Target| target.name().is_some_and(|name| shown.contains(&name));
+    let mut may_use = |_: ListKind, target: &Target| target.name().is_some_and(|name| shown.contains(&name));
     filter(kind, &Bytes::copy_from_slice(body.as_bytes()), &mut may_use)
 }
 
@@ -55,7 +55,7 @@ fn every_kind_is_judged_by_what_its_items_are_called_by() {
         (
             ListKind::ResourceTemplates,
             "resourceTemplates",
-            json!([{"uriTemplate": "a://1{x}/a", "name": "x"}, {"uriTemplate": "a://{x}", "name": "a://1"}]),
+            json!([{"uriTemplate": "a://1", "name": "x"}, {"uriTemplate": "a://{x}", "name": "a://1"}]),
         ),
     ];
     for (kind, member, items) in table {
@@ -66,14 +66,21 @@ fn every_kind_is_judged_by_what_its_items_are_called_by() {
 }
 
 #[test]
-fn a_template_is_shown_by_its_literal_beginning() {
-    let literal = |template: &str| match ListKind::ResourceTemplates.target(template) {
+fn a_template_is_shown_by_what_it_commonly_expands_to() {
+    let expanded = |template: &str| match ListKind::ResourceTemplates.target(template) {
         Target::Resources(uris) => uris,
         Target::None | Target::Tool(_) | Target::Prompt(_) | Target::Task(_) => Vec::new(),
     };
-    assert_eq!(literal("shop://items/{id}/{part}"), ["shop://items/"]);
-    assert_eq!(literal("{+uri}"), [""]);
-    assert_eq!(literal("shop://fixed"), ["shop://fixed"]);
+    let table = [
+        ("shop://items/{id}/{part}", "shop://items/~/~"),
+        ("{+uri}", "~/~"),
+        ("shop://items{/path*}{?q,page}", "shop://items/~?~=~"),
+        ("shop://fixed", "shop://fixed"),
+        ("shop://broken/{id", "shop://broken/~"),
+    ];
+    for (template, expansion) in table {
+        assert_eq!(expanded(template), [expansion]);
+    }
 }
 
 #[test]
@@ -166,7 +173,7 @@ proptest! {
     #[test]
     fn exactly_the_permitted_items_are_shown((items, shown, pretty) in lists()) {
         let body = Bytes::from(response(&items, pretty));
-        let filtered = filter(ListKind::Tools, &body, &mut |target| {
+        let filtered = filter(ListKind::Tools, &body, &mut |_, target| {
             shown.iter().any(|name| target.name() == Some(name))
         })
         .unwrap();
@@ -177,6 +184,6 @@ proptest! {
 
     #[test]
     fn arbitrary_answers_never_panic(body in r#"[\[\]{}:,"\\a-c0-9 ]{0,60}"#) {
-        let _ = filter(ListKind::Tools, &Bytes::from(body), &mut |_| true);
+        let _ = filter(ListKind::Tools, &Bytes::from(body), &mut |_, _| true);
     }
 }

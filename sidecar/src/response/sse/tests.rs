@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tollward_policy::operation::Target;
 
-fn only_get(target: &Target) -> bool {
+fn only_get(_: ListKind, target: &Target) -> bool {
     target.name() == Some("get")
 }
 
@@ -146,7 +146,7 @@ proptest! {
     ) {
         let ping = format!(":ping{end}{end}");
         let stream = format!("{ping}{}{ping}", as_event(&response(&items, pretty), end));
-        let predicate = |target: &Target| shown.iter().any(|name| target.name() == Some(name));
+        let predicate = |_: ListKind, target: &Target| shown.iter().any(|name| target.name() == Some(name));
         let mut filter = SseFilter::new(ListKind::Tools, predicate);
         let mut out = Vec::new();
         let mut rest = stream.as_bytes();

@@ -1,0 +1,105 @@
+//! Lists: the arguments are not known yet, and what can't be allowed is not shown.
+
+use super::{NOW, ada, compiled, pay};
+use crate::condition::{Arguments, Facts, LIST_STEPS, Outcome, Scope};
+use crate::operation::{Method, Operation, Target};
+use crate::pattern::Pattern;
+use crate::rules::{Action, MatchConfig, OnMissingScope, RuleConfig, RuleSet, Verdict};
+use crate::scope::{Catalogue, ScopeSet};
+use proptest::prelude::*;
+
+fn listed(text: &str, is_template: bool) -> Outcome {
+    let (principal, condition) = (ada(), compiled(text));
+    let operation = Operation { method: Method::ResourcesRead, target: Target::Resources(vec!["a://b/~".into()]) };
+    let facts = Facts::of_listed(&principal, "2026-07-28", is_template, NOW, LIST_STEPS);
+    let scope = Scope::new(&facts, &operation);
+    condition.evaluate(&scope)
+}
+
+#[test]
+fn what_the_arguments_decide_is_unknown_and_what_the_caller_decides_is_not() {
+    let table = [
+        ("args.amount <= 100", Outcome::Unknown),
+        ("args.amount <= 100 && 'ops' in principal.groups", Outcome::Unknown),
+        ("args.amount <= 100 && 'hr' in principal.groups", Outcome::Fails),
+        ("'hr' in principal.groups && args.amount <= 100", Outcome::Fails),
+        ("args.amount <= 100 || 'ops' in principal.groups", Outcome::Holds),
+        ("'ops' in principal.groups ? true : args.x", Outcome::Holds),
+        ("args.x ? true : true", Outcome::Unknown),
+        ("has(args.x) || size(args.list) == 1 || args.list.all(x, x > 1)", Outcome::Unknown),
+        ("!('admin' in principal.roles && args.x == 1)", Outcome::Unknown),
+        ("('admin' in principal.roles && args.x == 1) || args.y", Outcome::Unknown),
+        ("call.method == 'resources/read'", Outcome::Holds),
+        ("call.resource.startsWith('a://b')", Outcome::Holds),
+    ];
+    for (text, expected) in table {
+        assert_eq!(listed(text, false), expected, "{text}");
+    }
+    for text in [
+        "'admin' in principal.roles && args.x == 1",
+        "args.x == 1 && 'admin' in principal.roles && args.y == 1",
+        "('admin' in principal.roles && args.x == 1) || 'hr' in principal.groups",
+    ] {
+        assert!(matches!(listed(text, false), Outcome::Never(_)), "{text}");
+    }
+    assert_eq!(listed("call.resource.startsWith('a://b')", true), Outcome::Unknown, "a template stands for others");
+}
+
+fn rule(name: &str, action: Action, condition: Option<&str>) -> RuleConfig {
+    let matches = MatchConfig {
+        methods: Vec::new(),
+        tools: vec![Pattern::new("pay").unwrap()],
+        resources: Vec::new(),
+        prompts: Vec::new(),
+    };
+    RuleConfig {
+        name: name.into(),
+        matches,
+        action,
+        scopes: Vec::new(),
+        on_missing_scope: OnMissingScope::Challenge,
+        condition: condition.map(str::to_owned),
+    }
+}
+
+const CONDITIONS: [Option<&str>; 10] = [
+    None,
+    Some("args.amount <= 100"),
+    Some("args.amount > 50 && 'ops' in principal.groups"),
+    Some("!has(args.amount)"),
+    Some("'hr' in principal.groups"),
+    Some("'admin' in principal.roles"),
+    Some("args.amount > 10 && 'admin' in principal.roles"),
+    Some("args.amount > 10 || 'admin' in principal.roles"),
+    Some("args.flag"),
+    Some("principal.claims.level == 3 ? args.amount < 5 : true"),
+];
+
+proptest! {
+    #[test]
+    fn what_a_list_hides_is_refused_with_any_arguments(
+        chosen in prop::collection::vec((any::<bool>(), 0..CONDITIONS.len()), 1..4),
+        amount in prop::option::of(-10_i64..200),
+        flag in prop::option::of(any::<bool>()),
+    ) {
+        let rules: Vec<_> = chosen
+            .iter()
+            .enumerate()
+            .map(|(number, (denies, condition))| {
+                let action = if *denies { Action::Deny } else { Action::Allow };
+                rule(&format!("r{number}"), action, CONDITIONS[*condition])
+            })
+            .collect();
+        let rules = RuleSet::compile(&rules, &Catalogue::compile(&[]).unwrap()).unwrap();
+        let principal = ada();
+        let mut members = serde_json::Map::new();
+        members.extend(amount.map(|amount| ("amount".to_owned(), amount.into())));
+        members.extend(flag.map(|flag| ("flag".to_owned(), flag.into())));
+        let text = serde_json::Value::Object(members).to_string();
+        let call = Facts::of_call(&principal, "2026-07-28", Arguments::Given(text.as_bytes()), NOW);
+        let allowed = matches!(rules.decide(&pay(), &ScopeSet::EMPTY, &call), Verdict::Allow(_));
+        let list = Facts::of_listed(&principal, "2026-07-28", false, NOW, LIST_STEPS);
+        let shown = rules.shows(&pay(), &ScopeSet::EMPTY, &list);
+        prop_assert!(shown || !allowed, "hidden, and yet allowed with {text}");
+    }
+}
