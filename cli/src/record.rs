@@ -109,6 +109,7 @@ mod tests {
                 subject: text("Ada"),
                 client: None,
                 token_id: None,
+                bound_to: None,
                 scopes: vec![],
                 claims: serde_json::Map::new(),
             }),

@@ -3,14 +3,15 @@
 //! # Flow
 //! `bearer` (one token) -> `cache` (verified before?) -> `compact` (form) -> provider by exact `iss` -> `keyring` (key by
 //! `kid` and `alg`; `refresh` fetches them, `discovery` finds them) -> `compact` (signature) -> `kind` and `claims::read` (an
-//! access token of this issuer?) -> `cache` -> `claims::judge` (valid now, for this route, by this client?) -> `withdrawn` (not
-//! denied by its provider?).
+//! access token of this issuer?) -> `cache` -> `claims::judge` (valid now, for this route, by this client?) -> `sender` (sent by
+//! whom it is bound to? `confirmation`, `proof`, `own_url`, `nonce`, `replay`) -> `withdrawn` (not denied by its provider?).
 //!
 //! # Guarantees
 //! - No claim but `iss` is looked at before the signature is verified, and `iss` only chooses among the route's providers.
 //! - The claims are those of the bytes that were verified.
 //! - A token brings neither its key nor an address to fetch one from, and no algorithm beyond its key's and its provider's.
-//! - No text of a token is in a refusal, a log line or a `Debug`.
+//! - No text of a token or proof is in a refusal, a log line or a `Debug`.
+//! - No caller is known before the token's sender is proven, for this very request.
 //!
 //! # Caveats
 //! - Access tokens are JWTs. An opaque one is refused, never tried elsewhere.
@@ -21,6 +22,7 @@ mod bearer;
 mod cache;
 mod claims;
 mod compact;
+mod confirmation;
 mod discovery;
 mod fetch;
 mod json;
@@ -29,28 +31,42 @@ mod keyring;
 mod keyset;
 mod kind;
 mod membership;
+mod nonce;
+mod own_url;
+mod proof;
 mod provider;
 mod refresh;
 mod refusal;
 mod registry;
+mod replay;
 mod roca;
+mod scheme;
+mod sender;
+mod sender_proof;
 #[cfg(test)]
 mod tests;
 mod withdrawn;
 
+pub use algorithm::PROOF_ALGORITHMS;
 pub use bearer::{AUTHORIZATION_LIST, AUTHORIZATION_REPEATED, AUTHORIZATION_SCHEME};
 pub use cache::TokenCache;
 pub use fetch::{Document, Fetch, FetchFailure, GuardedFetch};
+pub use nonce::Nonce;
 pub use provider::{IgnoredKeyStatus, KeyStatus, Provider, ProviderStatus};
 pub use refusal::{Denied, Refusal};
 pub use registry::Providers;
+pub use replay::ProofMemory;
+pub use scheme::{Scheme, Schemes};
+pub use sender::{Addressed, Presented};
+pub use sender_proof::SenderProof;
 pub use withdrawn::Withdrawn;
 
 use crate::clock::Clock;
+use crate::thumbprint::Thumbprint;
 use bearer::{BearerToken, Credentials};
 use claims::{Demands, Facts};
 use compact::Unverified;
-use http::HeaderMap;
+use sender::{SenderPolicy, Shown};
 use std::sync::Arc;
 use tollward_policy::config::{AuthConfig, ProviderConfig};
 use tollward_policy::deny::DenyList;
@@ -92,8 +108,18 @@ enum Mode {
 struct OAuth {
     providers: Vec<Trusted>,
     demands: Demands,
+    sender: SenderPolicy,
     cache: Arc<TokenCache>,
     clock: Arc<dyn Clock>,
+}
+
+/// A verified caller.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Authenticated {
+    /// Who it is.
+    pub principal: Principal,
+    /// What it proved besides having the token.
+    pub sender: SenderProof,
 }
 
 /// A provider, its name as the cache wants it, and whom it keeps out.
@@ -112,11 +138,12 @@ impl Authenticator {
         providers: &Providers,
         cache: Arc<TokenCache>,
         clock: Arc<dyn Clock>,
+        addressed: &Addressed<'_>,
     ) -> Result<Self, AuthenticatorError> {
-        let (names, audiences, allowed_clients) = match auth {
+        let (names, audiences, allowed_clients, constraint) = match auth {
             AuthConfig::None {} => return Ok(Self { mode: Mode::Open }),
-            AuthConfig::OAuth { providers, audiences, allowed_clients, auth_server_metadata: _ } => {
-                (providers, audiences, allowed_clients)
+            AuthConfig::OAuth { providers, audiences, allowed_clients, auth_server_metadata: _, sender_constraint } => {
+                (providers, audiences, allowed_clients, sender_constraint.as_ref())
             }
         };
         if audiences.is_empty() {
@@ -127,6 +154,7 @@ impl Authenticator {
             mode: Mode::OAuth(OAuth {
                 providers: trusted,
                 demands: Demands { audiences: audiences.clone(), allowed_clients: allowed_clients.clone() },
+                sender: SenderPolicy::new(constraint, addressed),
                 cache,
                 clock,
             }),
@@ -142,16 +170,32 @@ impl Authenticator {
         trusted.iter().map(|trusted| &trusted.provider)
     }
 
-    /// Who calls. `admit` is asked once, before a signature is verified: never for a token that was verified before or that
-    /// is refused at a glance.
+    /// By which schemes a token can pass.
+    pub fn schemes(&self) -> Schemes {
+        match &self.mode {
+            Mode::Open => Schemes::Bearer,
+            Mode::OAuth(oauth) => oauth.sender.schemes(),
+        }
+    }
+
+    /// Whether tokens may be bound to client certificates, so that clients should be asked for theirs.
+    pub fn accepts_certificates(&self) -> bool {
+        match &self.mode {
+            Mode::Open => false,
+            Mode::OAuth(oauth) => oauth.sender.accepts_certificates(),
+        }
+    }
+
+    /// Who calls. `admit` is asked before a signature is verified, the token's or the proof's: never for an unbound token that
+    /// was verified before, or for what is refused at a glance.
     pub async fn authenticate(
         &self,
-        headers: &HeaderMap,
-        admit: impl FnOnce() -> Result<(), Refusal>,
-    ) -> Result<Principal, Refusal> {
+        presented: Presented<'_>,
+        admit: impl FnMut() -> Result<(), Refusal>,
+    ) -> Result<Authenticated, Refusal> {
         match &self.mode {
-            Mode::Open => Ok(Principal::Anonymous),
-            Mode::OAuth(oauth) => oauth.authenticate(headers, admit).await,
+            Mode::Open => Ok(Authenticated { principal: Principal::Anonymous, sender: SenderProof::NONE }),
+            Mode::OAuth(oauth) => oauth.authenticate(presented, admit).await,
         }
     }
 }
@@ -159,24 +203,39 @@ impl Authenticator {
 impl OAuth {
     async fn authenticate(
         &self,
-        headers: &HeaderMap,
-        admit: impl FnOnce() -> Result<(), Refusal>,
-    ) -> Result<Principal, Refusal> {
-        let token = match bearer::credentials(headers)? {
+        presented: Presented<'_>,
+        admit: impl FnMut() -> Result<(), Refusal>,
+    ) -> Result<Authenticated, Refusal> {
+        match bearer::credentials(presented.headers, self.sender.accepts_proofs())? {
             Credentials::Missing => {
-                return Err(Refusal::new(Reason::CredentialsMissing, "the request carries no access token"));
+                Err(Refusal::new(Reason::CredentialsMissing, "the request carries no access token"))
             }
-            Credentials::Token(token) => token,
-        };
+            Credentials::Token(scheme, token) => {
+                let judged = self.judge(scheme, token, presented, admit).await;
+                judged.map_err(|refusal| Refusal { scheme, ..refusal })
+            }
+        }
+    }
+
+    async fn judge(
+        &self,
+        scheme: Scheme,
+        token: BearerToken<'_>,
+        presented: Presented<'_>,
+        mut admit: impl FnMut() -> Result<(), Refusal>,
+    ) -> Result<Authenticated, Refusal> {
         let digest = token.digest();
         let facts = match self.remembered(digest) {
             Some(facts) => facts,
-            None => self.verify(token, digest, admit).await?,
+            None => self.verify(token, digest, &mut admit).await?,
         };
         let now = self.clock.unix_seconds();
         claims::judge(&facts, &self.demands, now)?;
-        self.refuse_denied(&facts.principal, now)?;
-        Ok(Principal::Token(Arc::clone(&facts.principal)))
+        let shown = Shown { scheme, token: Thumbprint::from_hash(digest), presented, now };
+        let sender = self.sender.judge(facts.bound.as_ref(), &facts.key, &shown, admit)?;
+        let caller = facts.caller(&sender);
+        self.refuse_denied(caller, sender, now)?;
+        Ok(Authenticated { principal: Principal::Token(Arc::clone(caller)), sender })
     }
 
     /// A proof under the keys that count now. With keys too old to be used there is none.
@@ -192,7 +251,7 @@ impl OAuth {
         &self,
         token: BearerToken<'_>,
         digest: [u8; 32],
-        admit: impl FnOnce() -> Result<(), Refusal>,
+        admit: &mut impl FnMut() -> Result<(), Refusal>,
     ) -> Result<Arc<Facts>, Refusal> {
         let unverified = Unverified::parse(token)?;
         let trusted = self.trusted(unverified.issuer()?)?;

@@ -6,7 +6,7 @@
 mod answer;
 mod challenge;
 
-pub use answer::{respond, standing_headers, status_of};
+pub use answer::{DPOP_NONCE, respond, standing_headers, status_of};
 pub use challenge::Challenge;
 
 use crate::limiter::Standing;

@@ -25,6 +25,7 @@ pub mod run;
 pub mod session;
 pub mod snapshot;
 pub mod state;
+pub mod thumbprint;
 pub mod trace;
 
 pub use tollward_telemetry as telemetry;

@@ -1,11 +1,16 @@
 //! Connections: accepted within bounds, with TLS whose certificates are read again when they change, served as HTTP/1.1 or
 //! HTTP/2, and drained at the end.
 
+mod acceptor;
+mod any_client;
 mod client_name;
+mod peer;
 mod serve;
 mod stamp;
 mod tls;
 
+pub use acceptor::{Acceptor, Wanted};
+pub use peer::Peer;
 pub use serve::{Bounds, serve};
 pub use stamp::Stamp;
 pub use tls::{Certificate, TlsError, mutual, server};

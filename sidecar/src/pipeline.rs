@@ -29,14 +29,14 @@ pub use forward::{UpstreamClient, client};
 pub use guess::GuessLimiter;
 
 use crate::audit::{Auditor, Trail};
-use crate::denial::Denial;
+use crate::denial::{DPOP_NONCE, Denial};
+use crate::listen::Peer;
 use crate::state::State;
 use axum::body::Body;
 use charge::Charged;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use refuse::{refuse, size};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tenure::Tenure;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +60,15 @@ pub struct Pipeline {
     pub draining: CancellationToken,
 }
 
+/// What stages add to the answer, whoever gives it.
+#[derive(Default)]
+struct Additions {
+    /// The page that may read it.
+    cross_origin: Option<HeaderValue>,
+    /// For the client's next proof.
+    nonce: Option<HeaderValue>,
+}
+
 /// What the stages before forwarding came to.
 enum Judged {
     /// An answer of our own.
@@ -70,12 +79,12 @@ enum Judged {
 
 impl Pipeline {
     /// Answers a request.
-    pub async fn serve(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    pub async fn serve(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let traced = self.tracing.begin(&parts.headers);
-        let mut trail = self.auditor.begin(&parts, peer, traced.own.clone());
-        let mut cross_origin = None;
-        let judged = self.judge(Request::from_parts(parts, body), peer, &mut trail, &mut cross_origin).await;
+        let mut trail = self.auditor.begin(&parts, peer.address, traced.own.clone());
+        let mut additions = Additions::default();
+        let judged = self.judge(Request::from_parts(parts, body), peer, &mut trail, &mut additions).await;
         let mut response = match judged {
             Ok(Judged::Local(response)) => {
                 trail.answer(response.status().as_u16(), size(&response));
@@ -84,7 +93,10 @@ impl Pipeline {
             Ok(Judged::Call(call, version)) => self.pass(*call, version, trail, &traced.inbound).await,
             Err(denial) => refuse(&denial, trail),
         };
-        cors::expose(&mut response, cross_origin);
+        cors::expose(&mut response, additions.cross_origin);
+        if let Some(nonce) = additions.nonce {
+            response.headers_mut().insert(DPOP_NONCE, nonce);
+        }
         response
     }
 
@@ -92,20 +104,20 @@ impl Pipeline {
     async fn judge(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        peer: Arc<Peer>,
         trail: &mut Trail,
-        cross_origin: &mut Option<HeaderValue>,
+        additions: &mut Additions,
     ) -> Result<Judged, Denial> {
         let snapshot = self.state.current()?;
         let version = snapshot.version;
         let admitted = admit::admit(request, peer, snapshot)?;
         let routed = route::route(admitted, trail)?;
-        let reached = origin::check(routed, cross_origin)?;
+        let reached = origin::check(routed, &mut additions.cross_origin)?;
         let asked = match discovery::answer(reached)? {
             discovery::Found::Answer(response) => return Ok(Judged::Local(response)),
             discovery::Found::Call(call) => call,
         };
-        let identified = identify::identify(asked, &self.guesses, trail).await?;
+        let identified = identify::identify(asked, &self.guesses, trail, &mut additions.nonce).await?;
         let understood = understand::understand(identified, &self.capacity, trail).await?;
         let resumed = resume::resume(understood, self.state.clock())?;
         let permitted = authorize::authorize(resumed)?;

@@ -2,10 +2,10 @@
 //! the very data plane that production runs.
 
 use crate::audit::{AuditSink, Auditor, Fanout, OtelSink};
-use crate::authenticate::{GuardedFetch, Providers, TokenCache};
+use crate::authenticate::{GuardedFetch, ProofMemory, Providers, TokenCache};
 use crate::clock::Clock;
 use crate::limiter::Limiter;
-use crate::listen::{Bounds, Certificate, Stamp, TlsError, mutual, serve, server};
+use crate::listen::{Acceptor, Bounds, Certificate, Peer, Stamp, TlsError, mutual, serve, server};
 use crate::observe::{Observed, probes, report};
 use crate::pipeline::{Capacity, GuessLimiter, Pipeline, client};
 use crate::reload::{ConfigWatch, Loaded, ReadError, read, watch_certificates};
@@ -17,7 +17,6 @@ use axum::body::Body;
 use governor::clock::DefaultClock;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use rustls::ServerConfig;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -126,7 +125,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         drain: Duration::from_secs(1),
         ..bounds.clone()
     };
-    let public_tls = public_tls(&process, &mut certificates)?;
+    let public_tls = public_tls(&process, &state, &mut certificates)?;
     // Boxed for each request: a connection would otherwise carry the room for one as long as it is open.
     let handler = move |request, peer| {
         let pipeline = pipeline.clone();
@@ -139,7 +138,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     if let (Some((listener, address)), Some(config)) = (listeners.report, &process.report) {
         let certificate = Certificate::load(&config.certificate, &config.private_key)?;
         certificates.push(certificate.clone());
-        let tls = mutual(certificate, &config.client_ca, &config.client_name)?;
+        let tls = Acceptor::new(mutual(certificate, &config.client_ca, &config.client_name)?);
         last_tasks.spawn(serve(listener, Some(tls), small, last.clone(), routed(report(observed))));
         report_address = Some(address);
     }
@@ -175,6 +174,7 @@ fn parts(dial: &DialConfig, clock: Arc<dyn Clock>) -> Result<Parts, StartError> 
     Ok(Parts {
         providers: Providers::new(fetch, clock.clone()),
         tokens: Arc::new(TokenCache::new()),
+        proofs: Arc::new(ProofMemory::new(clock.unix_seconds())),
         limiter: Limiter::new(DefaultClock::default()),
         clock,
         own_session_keys: Mutex::default(),
@@ -207,14 +207,16 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErr
 
 fn public_tls(
     process: &ProcessConfig,
+    state: &Arc<State>,
     certificates: &mut Vec<Arc<Certificate>>,
-) -> Result<Option<Arc<ServerConfig>>, StartError> {
+) -> Result<Option<Acceptor>, StartError> {
     match &process.public.tls {
         ListenerTls::Off {} => Ok(None),
         ListenerTls::Files { certificate, private_key } => {
             let certificate = Certificate::load(certificate, private_key)?;
             certificates.push(certificate.clone());
-            Ok(Some(server(certificate)?))
+            let state = state.clone();
+            Ok(Some(server(&certificate, Arc::new(move || state.last_good().wants_certificates))?))
         }
     }
 }
@@ -222,7 +224,7 @@ fn public_tls(
 /// A router as a handler of connections.
 fn routed(
     router: Router,
-) -> impl Fn(Request<Incoming>, SocketAddr) -> futures_util::future::BoxFuture<'static, Response<Body>>
+) -> impl Fn(Request<Incoming>, Arc<Peer>) -> futures_util::future::BoxFuture<'static, Response<Body>>
 + Clone
 + Send
 + Sync

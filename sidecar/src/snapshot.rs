@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub limits: HttpLimits,
     /// Counts the configurations of the process; set when one is put in force.
     pub(crate) version: u64,
+    /// Whether clients are to be asked for a certificate.
+    pub wants_certificates: bool,
     routes: Vec<Arc<Route>>,
     by_path: HashMap<String, Vec<Destination>>,
 }
@@ -55,7 +57,8 @@ impl Snapshot {
                 }
             }
         }
-        Self { digest, generation, limits, version: 0, routes, by_path }
+        let wants_certificates = routes.iter().any(|route| route.authenticator.accepts_certificates());
+        Self { digest, generation, limits, version: 0, wants_certificates, routes, by_path }
     }
 
     /// The routes.

@@ -1,6 +1,12 @@
 //! Certificates for listeners and their clients.
 
+use crate::key::encode;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 /// A certificate with its key, in PEM.
 #[derive(Clone)]
@@ -9,6 +15,28 @@ pub struct Pair {
     pub certificate: String,
     /// Its private key.
     pub key: String,
+}
+
+impl Pair {
+    /// SHA-256 of the certificate in base64url, as `x5t#S256` has it (RFC 8705 section 3.1).
+    pub fn thumbprint(&self) -> String {
+        encode(digest(&SHA256, &self.der()).as_ref())
+    }
+
+    /// The certificate in base64.
+    pub fn base64(&self) -> String {
+        STANDARD.encode(self.der())
+    }
+
+    fn der(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.certificate.as_bytes()).expect("a certificate in PEM")
+    }
+}
+
+/// A certificate that only its own key vouches for.
+pub fn self_signed(name: &str) -> Pair {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
+    Pair { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() }
 }
 
 /// A certificate authority.

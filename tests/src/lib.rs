@@ -8,6 +8,7 @@
 //!   [`operator`] reads their report.
 //! - [`real`] is programs that other people wrote, as processes.
 //! - [`cluster`] is a whole installation on a Kubernetes node.
+//! - [`sender`] is a caller whose tokens are bound to its key.
 //! - [`records`], [`clock`], [`key`], [`certificates`], [`loopback`] and [`deadline`] are what those are made of.
 //!
 //! Assumptions: everything binds port 0 on loopback and lives in a directory of its own. Nothing sleeps for a guessed time:
@@ -34,6 +35,7 @@ pub mod operator;
 pub mod program;
 pub mod real;
 pub mod records;
+pub mod sender;
 pub mod sidecar;
 pub mod token;
 pub mod upstream;

@@ -103,7 +103,8 @@ async fn people(keycloak: &Keycloak, guarded: &Guarded) {
         read(guarded, &text(&signed_in, "access_token")).await.assert_done();
         let calls = calls(guarded, "get_product").await;
         let record = calls.last().expect("a record of the call");
-        let Some(Caller::Token { issuer, subject, client, token_id, scopes, claims: _ }) = &record.caller else {
+        let Some(Caller::Token { issuer, subject, client, token_id, bound_to: _, scopes, claims: _ }) = &record.caller
+        else {
             unreachable!("the caller should be known: {record:#?}");
         };
         assert_eq!(*issuer, keycloak.issuer);

@@ -16,8 +16,12 @@
 mod authentication;
 #[path = "pipeline/authorization.rs"]
 mod authorization;
+#[path = "pipeline/bound.rs"]
+mod bound;
 #[path = "pipeline/browsers.rs"]
 mod browsers;
+#[path = "pipeline/certificates.rs"]
+mod certificates;
 #[path = "pipeline/conditions.rs"]
 mod conditions;
 #[path = "pipeline/discovery.rs"]

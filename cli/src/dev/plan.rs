@@ -114,7 +114,9 @@ fn trust(
     declared: &[ProviderConfig],
     issuer: &IssuerPlace,
 ) -> Result<Vec<ProviderConfig>, PlanError> {
-    let AuthConfig::OAuth { providers, audiences, allowed_clients, auth_server_metadata: _ } = &mut route.auth else {
+    let AuthConfig::OAuth { providers, audiences, allowed_clients, auth_server_metadata: _, sender_constraint } =
+        &mut route.auth
+    else {
         return Ok(Vec::new());
     };
     match issuer {
@@ -124,6 +126,8 @@ fn trust(
             *audiences = vec![route.endpoint.url.clone()];
             // Clients register here and get random ids, so that a list of ids would refuse all of them.
             allowed_clients.clear();
+            // Its tokens are bound to nobody.
+            *sender_constraint = None;
             Ok(vec![built_in(issuer)])
         }
         IssuerPlace::Given(issuer) => match declared {

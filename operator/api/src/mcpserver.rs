@@ -5,6 +5,7 @@ mod auth;
 mod endpoint;
 mod environment;
 mod pod_options;
+mod sender_constraint;
 mod session;
 mod source;
 mod status;
@@ -17,6 +18,7 @@ pub use auth::{Audience, AuthMode, AuthRule, AuthSpec, ClientAllowList, Declared
 pub use endpoint::{EndpointSpec, TlsMode, TlsSpec};
 pub use environment::{EnvFromSource, EnvVar, EnvVarSource, KeySelector, NameReference};
 pub use pod_options::PodOptions;
+pub use sender_constraint::{DpopProofs, SenderConstraint, SenderMethod};
 pub use session::SessionSpec;
 pub use source::{ServiceSource, Source, SourceType};
 pub use status::{EndpointStatus, MCPServerStatus, ProviderStatus, ReplicaStatus};
@@ -53,6 +55,10 @@ use serde::{Deserialize, Serialize};
     validation = cel::rule("!self.metadata.name.endsWith('-tollward') && !self.metadata.name.startsWith('tollward-')", "metadata.name must not start with tollward- or end with -tollward: such names belong to Tollward")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = cel::rule(
+    "!has(self.auth.senderConstraint) || !self.auth.senderConstraint.methods.exists(method, method == 'MutualTLS') || self.endpoint.tls.mode != 'Off'",
+    "auth.senderConstraint.methods has MutualTLS, which needs an endpoint with TLS of its own: endpoint.tls.mode must not be Off",
+))]
 pub struct MCPServerSpec {
     /// The server itself: a container that Tollward runs, or an existing Service.
     pub source: Source,

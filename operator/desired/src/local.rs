@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tollward_api::MCPServer;
-use tollward_api::mcpserver::{TlsMode, TlsSpec};
+use tollward_api::mcpserver::{SenderMethod, TlsMode, TlsSpec};
 use tollward_policy::config::{Allowance, Role, Scheme};
 use url::{Host, Url};
 
@@ -45,10 +45,15 @@ impl LocalPlace {
     }
 }
 
-/// The server as if it had been declared for this URL without TLS.
+/// The server as if it had been declared for this URL without TLS, where no client certificate can be asked for.
 pub fn serve_at(mut server: MCPServer, url: impl Into<String>) -> MCPServer {
     let endpoint = &mut server.spec.endpoint;
     endpoint.url = Some(url.into());
     endpoint.tls = TlsSpec { mode: TlsMode::Off, secret_name: None };
+    let auth = &mut server.spec.auth;
+    if let Some(constraint) = &mut auth.sender_constraint {
+        constraint.methods.retain(|method| *method != SenderMethod::MutualTLS);
+    }
+    auth.sender_constraint = auth.sender_constraint.take().filter(|constraint| !constraint.methods.is_empty());
     server
 }

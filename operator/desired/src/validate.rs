@@ -11,6 +11,7 @@ mod operations;
 mod providers;
 mod rules;
 mod scopes;
+mod sender;
 mod siblings;
 mod workload;
 
@@ -69,9 +70,13 @@ impl Validated {
     pub fn audience(&self) -> Option<&str> {
         match &self.auth {
             AuthConfig::None {} => None,
-            AuthConfig::OAuth { providers: _, audiences, allowed_clients: _, auth_server_metadata: _ } => {
-                audiences.first().map(String::as_str)
-            }
+            AuthConfig::OAuth {
+                providers: _,
+                audiences,
+                allowed_clients: _,
+                auth_server_metadata: _,
+                sender_constraint: _,
+            } => audiences.first().map(String::as_str),
         }
     }
 

@@ -12,6 +12,7 @@ mod load;
 mod process;
 mod provider;
 mod route;
+mod sender;
 
 pub use check::{Problem, check};
 pub use deny::DenyConfig;
@@ -24,6 +25,7 @@ pub use route::{
     Arguments, AuditConfig, AuthConfig, AuthServerMetadata, EndpointConfig, RouteConfig, ServerRef, SessionConfig,
     SessionKey, UpstreamConfig,
 };
+pub use sender::{DpopConfig, ProofNonce, SenderConstraintConfig, SenderConstraintMode};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

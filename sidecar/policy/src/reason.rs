@@ -64,6 +64,12 @@ reasons! {
     TokenNotYetValid = "token_not_yet_valid", "The token is not valid yet, or was issued in the future.", "Check the clocks of issuer and server.";
     TokenLifetimeTooLong = "token_lifetime_too_long", "The token lives longer than the provider may grant.", "Shorten the lifetime at the issuer, or raise maxLifetimeSeconds.";
     TokenRevoked = "token_revoked", "The token is refused by an entry of its identity provider's deny list.", "Sign in again; if that does not help, ask the platform team.";
+    TokenNotBound = "token_not_bound", "The token is not bound to its sender, as the server or the scheme DPoP demands.", "Ask the authorization server for a token that is bound to a key (DPoP) or to a client certificate.";
+    TokenBindingRefused = "token_binding_refused", "The token is bound to a sender, and the request does not prove in an accepted way that it comes from it.", "Send a DPoP-bound token by the scheme DPoP with a proof, a certificate-bound one over a connection with that certificate; see the server's auth.senderConstraint.";
+    ProofInvalid = "proof_invalid", "The DPoP proof is missing, malformed, or made for another request, token or key.", "Make a proof for every request: its method, the endpoint's URL, the time, the token's hash.";
+    ProofReplayed = "proof_replayed", "The DPoP proof was used before.", "Make a proof for every request, with a jti of its own.";
+    ProofNonceRequired = "proof_nonce_required", "The DPoP proof carries no current nonce of this server.", "Repeat the request with a new proof that carries the nonce of the answer's DPoP-Nonce.";
+    ProofsExhausted = "proofs_exhausted", "Too many DPoP proofs are remembered to accept another.", "Wait and retry; a client that sends hundreds of calls a second should keep several keys.";
     ClientNotAllowed = "client_not_allowed", "The client is not on the server's list.", "Add the client id to auth.clients.allow.";
     KeysUnavailable = "keys_unavailable", "The issuer's keys can't be fetched.", "Wait and retry; check the provider's status.";
 

@@ -161,11 +161,15 @@ fn attributes(record: &Record) -> Vec<KeyValue> {
     if let Some(server) = &record.server {
         list.text(attribute::TOLLWARD_SERVER, &format!("{}/{}", server.namespace, server.name));
     }
-    if let Some(Caller::Token { issuer, subject, client, token_id, .. }) = &record.caller {
+    if let Some(Caller::Token { issuer, subject, client, token_id, bound_to, .. }) = &record.caller {
         list.text(attribute::TOLLWARD_PRINCIPAL_ISSUER, issuer);
         list.text(attribute::TOLLWARD_PRINCIPAL_SUBJECT, subject);
         list.optional(attribute::TOLLWARD_PRINCIPAL_CLIENT_ID, client.as_deref());
         list.optional(attribute::TOLLWARD_PRINCIPAL_TOKEN_ID, token_id.as_deref());
+        let (key, certificate) =
+            bound_to.as_ref().map(|bound| (bound.key.as_deref(), bound.certificate.as_deref())).unwrap_or_default();
+        list.optional(attribute::TOLLWARD_PRINCIPAL_KEY, key);
+        list.optional(attribute::TOLLWARD_PRINCIPAL_CERTIFICATE, certificate);
     }
     if let Some(call) = &record.call {
         describe_call(call, &mut list);

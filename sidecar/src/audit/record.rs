@@ -83,11 +83,26 @@ pub enum Caller {
         /// `jti` or `uti`, which joins the record with the issuer's own log.
         #[serde(skip_serializing_if = "Option::is_none")]
         token_id: Option<String>,
+        /// What the token is bound to, all of which the caller proved; absent if it is bound to nothing.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        bound_to: Option<BoundTo>,
         /// Granted scopes.
         scopes: Vec<String>,
         /// Claims chosen by the configuration, and those that say who acts for whom.
         claims: Map<String, Value>,
     },
+}
+
+/// Thumbprints (SHA-256, base64url) of what the caller proved to have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoundTo {
+    /// The key of its DPoP proof (RFC 7638).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The client certificate of its connection (RFC 8705).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }
 
 /// The call.

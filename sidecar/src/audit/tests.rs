@@ -131,6 +131,7 @@ fn the_caller_keeps_only_chosen_claims_and_those_that_say_who_acts() {
             expires_at: 0,
             claims: claims.as_object().unwrap().clone(),
         })),
+        &crate::authenticate::SenderProof::NONE,
         &["tier".to_owned()],
     );
     drop(trail);

@@ -1,9 +1,9 @@
 //! The record of a request in the making.
 
-use super::record::{Call, Caller, Decision, Ended, HttpFacts, LimitState, Outcome, Record, VERSION};
+use super::record::{BoundTo, Call, Caller, Decision, Ended, HttpFacts, LimitState, Outcome, Record, VERSION};
 use super::redact::Redactor;
 use super::sink::{AuditSink, SinkError};
-use crate::authenticate::Withdrawn;
+use crate::authenticate::{SenderProof, Withdrawn};
 use crate::clock::Clock;
 use crate::denial::{Denial, status_of};
 use crate::envelope::Message;
@@ -102,7 +102,7 @@ impl Trail {
     }
 
     /// It comes from this caller.
-    pub fn called_by(&mut self, principal: &Principal, claims: &[String]) {
+    pub fn called_by(&mut self, principal: &Principal, sender: &SenderProof, claims: &[String]) {
         self.record.caller = Some(match principal {
             Principal::Anonymous => Caller::Anonymous {},
             Principal::Token(token) => {
@@ -116,6 +116,7 @@ impl Trail {
                     subject: token.subject.clone(),
                     client: token.client.clone(),
                     token_id: token.token_id.clone(),
+                    bound_to: bound_to(sender),
                     scopes: token.scopes.clone(),
                     claims,
                 }
@@ -236,6 +237,12 @@ impl Drop for Trail {
             self.close(&RpcOutcome::UNDETERMINED, Ended::ClientGone);
         }
     }
+}
+
+fn bound_to(sender: &SenderProof) -> Option<BoundTo> {
+    let text = |thumbprint: crate::thumbprint::Thumbprint| thumbprint.to_string();
+    let bound = BoundTo { key: sender.key().map(text), certificate: sender.certificate().map(text) };
+    (bound.key.is_some() || bound.certificate.is_some()).then_some(bound)
 }
 
 /// An answer of Tollward's own.

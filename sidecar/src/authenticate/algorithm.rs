@@ -18,6 +18,14 @@ pub(super) const P384: &[Algorithm] = &[Algorithm::ES384];
 /// What an Ed25519 key may verify.
 pub(super) const EDWARDS: &[Algorithm] = &[Algorithm::EdDSA];
 
+/// What may sign a DPoP proof, as `algs` of a challenge and `dpop_signing_alg_values_supported` name it.
+pub const PROOF_ALGORITHMS: &[&str] = &["ES256", "ES384", "Ed25519", "EdDSA", "PS256", "RS256"];
+
+/// The algorithm of that name, if it may sign a DPoP proof.
+pub(super) fn of_proof(name: &str) -> Option<Algorithm> {
+    PROOF_ALGORITHMS.contains(&name).then(|| named(name)).flatten()
+}
+
 /// How the library verifies.
 pub(super) enum Parameters {
     /// With a modulus and an exponent.

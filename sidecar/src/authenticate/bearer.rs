@@ -1,7 +1,8 @@
-//! The one bearer token of a request (RFC 6750 §2.1), or the refusal of anything that two readers could read in two ways.
+//! The one access token of a request (RFC 6750 §2.1, RFC 9449 §7.1), or the refusal of anything that two readers could read in two ways.
 //! The query, cookies and forms are never looked at.
 
 use super::refusal::Refusal;
+use super::scheme::Scheme;
 use aws_lc_rs::digest::{SHA256, digest};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -14,15 +15,15 @@ const MAX_TOKEN: usize = 16 * 1024;
 pub const AUTHORIZATION_REPEATED: &str = "the request has more than one Authorization header";
 /// A comma in the header, which is what joined headers look like: as ambiguous as two.
 pub const AUTHORIZATION_LIST: &str = "the Authorization header holds a list";
-/// `Basic`, `Negotiate`, `DPoP`, or no scheme at all.
-pub const AUTHORIZATION_SCHEME: &str = "the Authorization header is not of the scheme Bearer";
+/// `Basic`, `Negotiate`, no scheme at all, or `DPoP` where that is not accepted.
+pub const AUTHORIZATION_SCHEME: &str = "the Authorization header is not of a scheme that is accepted here";
 
 /// What a request says about its caller.
 pub(super) enum Credentials<'h> {
     /// Nothing.
     Missing,
     /// One token.
-    Token(BearerToken<'h>),
+    Token(Scheme, BearerToken<'h>),
 }
 
 /// A token's text: at most 16 KiB of b64token characters. It has no `Debug`, so that none is ever logged.
@@ -44,8 +45,8 @@ impl<'h> BearerToken<'h> {
     }
 }
 
-/// Reads the `Authorization` header.
-pub(super) fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>, Refusal> {
+/// Reads the `Authorization` header. `dpop`: whether that scheme is accepted.
+pub(super) fn credentials(headers: &HeaderMap, dpop: bool) -> Result<Credentials<'_>, Refusal> {
     let mut values = headers.get_all(AUTHORIZATION).into_iter();
     let Some(value) = values.next() else {
         return Ok(Credentials::Missing);
@@ -59,16 +60,20 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>, Refusa
     }
     let text = value.to_str().map_err(|_| malformed("the Authorization header holds other than ASCII"))?;
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    if !scheme.eq_ignore_ascii_case("Bearer") {
+    let scheme = if scheme.eq_ignore_ascii_case("Bearer") {
+        Scheme::Bearer
+    } else if dpop && scheme.eq_ignore_ascii_case("DPoP") {
+        Scheme::Dpop
+    } else {
         return Err(malformed(AUTHORIZATION_SCHEME));
-    }
+    };
     if token.contains(',') {
         return Err(malformed(AUTHORIZATION_LIST));
     }
     if !is_b64token(token) {
-        return Err(malformed("Bearer is not followed by one space and one token"));
+        return Err(malformed("the scheme is not followed by one space and one token"));
     }
-    Ok(Credentials::Token(BearerToken(token)))
+    Ok(Credentials::Token(scheme, BearerToken(token)))
 }
 
 const fn malformed(detail: &'static str) -> Refusal {

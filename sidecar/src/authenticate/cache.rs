@@ -53,7 +53,7 @@ impl TokenCache {
 
     /// Remembers a proof until the token's expiry, an hour at most.
     pub(super) fn insert(&self, key: Key, facts: Arc<Facts>, now: i64) {
-        let until = facts.principal.expires_at.min(now.saturating_add(MAX_AGE));
+        let until = facts.expires_at().min(now.saturating_add(MAX_AGE));
         if until > now {
             self.entries.insert(key, Entry { facts, since: now, until });
         }

@@ -2,9 +2,12 @@
 //! remembered; [`judge`] what depends on the time and on the route, so that it is asked again for every request.
 
 use super::compact::Verified;
+use super::confirmation::Confirmation;
 use super::kind;
 use super::membership;
+use super::proof::ProvenKey;
 use super::refusal::Refusal;
+use super::sender_proof::SenderProof;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use tollward_policy::config::{ClaimNames, ProviderConfig};
@@ -14,10 +17,14 @@ use tollward_policy::reason::Reason;
 /// Longest subject, client id and token id in bytes.
 const MAX_NAME: usize = 1024;
 
-/// What a token proves about its holder.
+/// What a token proves about its holder, who is nobody until its sender is judged too.
 #[derive(Debug)]
 pub(super) struct Facts {
-    pub(super) principal: Arc<TokenPrincipal>,
+    principal: Arc<TokenPrincipal>,
+    /// What it is bound to.
+    pub(super) bound: Option<Confirmation>,
+    /// The key of its proofs, once one was verified.
+    pub(super) key: ProvenKey,
     audiences: Vec<String>,
     not_before: Option<i64>,
     issued_at: Option<i64>,
@@ -45,6 +52,7 @@ impl Demands {
 pub(super) fn read(verified: Verified, provider: &ProviderConfig) -> Result<Facts, Refusal> {
     kind::check(&verified, provider)?;
     let claims = verified.claims();
+    let bound = Confirmation::read(claims)?;
     if claims.get("iss").and_then(Value::as_str) != Some(&provider.issuer) {
         return Err(Refusal::new(Reason::IssuerUnknown, "the access token is not from this issuer"));
     }
@@ -72,6 +80,8 @@ pub(super) fn read(verified: Verified, provider: &ProviderConfig) -> Result<Fact
             expires_at,
             claims: verified.into_claims(),
         }),
+        bound,
+        key: ProvenKey::default(),
         audiences,
         not_before,
         issued_at,
@@ -79,9 +89,21 @@ pub(super) fn read(verified: Verified, provider: &ProviderConfig) -> Result<Fact
     })
 }
 
+impl Facts {
+    /// `exp`, in seconds since the epoch.
+    pub(super) fn expires_at(&self) -> i64 {
+        self.principal.expires_at
+    }
+
+    /// The caller. `_sender` is proof that the token came from whom it is bound to.
+    pub(super) fn caller(&self, _sender: &SenderProof) -> &Arc<TokenPrincipal> {
+        &self.principal
+    }
+}
+
 /// Judges a token for a route at a time, in seconds since the epoch.
 pub(super) fn judge(facts: &Facts, demands: &Demands, now: i64) -> Result<(), Refusal> {
-    let Facts { principal, audiences, not_before, issued_at, leeway } = facts;
+    let Facts { principal, bound: _, key: _, audiences, not_before, issued_at, leeway } = facts;
     if principal.expires_at.saturating_add(*leeway) < now {
         return Err(Refusal::new(Reason::TokenExpired, "the access token has expired"));
     }

@@ -135,7 +135,7 @@ impl Header {
 }
 
 /// A media type as RFC 7515 §4.1.9 compares it: any case, and `application/` may be left out.
-fn normalized(media_type: &str) -> String {
+pub(super) fn normalized(media_type: &str) -> String {
     let lower = media_type.to_ascii_lowercase();
     match lower.strip_prefix("application/") {
         Some(rest) if !rest.contains('/') => rest.to_owned(),

@@ -3,7 +3,7 @@
 
 use super::algorithm::{self, Parameters};
 use super::roca;
-use aws_lc_rs::digest::{SHA256, digest};
+use crate::thumbprint::Thumbprint;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -105,7 +105,7 @@ impl VerifyKey {
         if verifiers.is_empty() {
             return Err(Ignored::NotAllowed);
         }
-        Ok(Self { id, thumbprint: material.thumbprint(), verifiers })
+        Ok(Self { id, thumbprint: material.thumbprint().to_string(), verifiers })
     }
 
     /// `kid`.
@@ -137,6 +137,12 @@ impl VerifyKey {
         let verifier = (DEFAULT_PROVIDER.verifier_factory)(&algorithm::library(algorithm), key);
         verifier.is_ok_and(|verifier| verifier.verify(message, &signature.to_vec()).is_ok())
     }
+}
+
+/// The thumbprint of a public key, before anything is computed with it.
+pub(super) fn thumbprint(jwk: &Map<String, Value>) -> Result<Thumbprint, Ignored> {
+    check_purpose(jwk)?;
+    Ok(Material::read(jwk)?.thumbprint())
 }
 
 /// `kid` of a key that may be unusable otherwise.
@@ -242,7 +248,7 @@ impl Material {
     }
 
     /// RFC 7638 §3: the required members in lexical order. base64url needs no escaping.
-    fn thumbprint(&self) -> String {
+    fn thumbprint(&self) -> Thumbprint {
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let point = |curve: &str, x: &[u8], y: &[u8]| {
             format!(r#"{{"crv":"{curve}","kty":"EC","x":"{}","y":"{}"}}"#, text(x), text(y))
@@ -255,7 +261,7 @@ impl Material {
             Self::P384 { x, y } => point("P-384", x, y),
             Self::Ed25519 { x } => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, text(x)),
         };
-        text(digest(&SHA256, canonical.as_bytes()).as_ref())
+        Thumbprint::of(canonical.as_bytes())
     }
 }
 

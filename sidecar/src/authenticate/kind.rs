@@ -16,9 +16,6 @@ const FOREIGN_TYPES: [&str; 8] =
 /// Refuses what is not an access token of a type that the provider may issue.
 pub(super) fn check(verified: &Verified, provider: &ProviderConfig) -> Result<(), Refusal> {
     let claims = verified.claims();
-    if claims.contains_key("cnf") {
-        return Err(refused("the access token is bound to its sender (cnf), which a plain Bearer token can not prove"));
-    }
     let token_type = match verified.token_type() {
         None => TokenType::Absent,
         Some("jwt") => TokenType::Jwt,

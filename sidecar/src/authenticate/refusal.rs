@@ -1,5 +1,8 @@
 //! Why a caller was not let in: one reason of the closed list, and a sentence that is the same for every token.
 
+use super::nonce::Nonce;
+use super::scheme::Scheme;
+use super::sender_proof::SenderProof;
 use std::time::Duration;
 use tollward_policy::principal::Principal;
 use tollward_policy::reason::Reason;
@@ -13,6 +16,10 @@ pub struct Refusal {
     pub detail: &'static str,
     /// When trying again may help, if waiting is what helps.
     pub retry_after: Option<Duration>,
+    /// How the token was shown, which is how the caller is answered.
+    pub scheme: Scheme,
+    /// The nonce for the caller's next proof, if it needs one.
+    pub nonce: Option<Nonce>,
     /// Who it is, where a verified caller is kept out. For the audit record, never for the answer.
     pub denied: Option<Box<Denied>>,
 }
@@ -22,30 +29,29 @@ pub struct Refusal {
 pub struct Denied {
     /// The caller.
     pub principal: Principal,
+    /// What it proved besides having the token.
+    pub sender: SenderProof,
     /// The entry: the provider's name, a slash, the entry's name.
     pub entry: String,
 }
 
 impl Refusal {
-    pub(super) const fn new(reason: Reason, detail: &'static str) -> Self {
-        Self { reason, detail, retry_after: None, denied: None }
+    /// A refusal for a reason alone.
+    pub const fn new(reason: Reason, detail: &'static str) -> Self {
+        Self { reason, detail, retry_after: None, scheme: Scheme::Bearer, nonce: None, denied: None }
     }
 
     /// The issuer's keys are missing, which is our trouble and not the caller's: a good token must not be thrown away.
     pub(super) fn keys_unavailable(detail: &'static str, wait: Duration) -> Self {
-        Self {
-            reason: Reason::KeysUnavailable,
-            detail,
-            // A wait of zero seconds would make clients spin.
-            retry_after: Some(wait.max(Duration::from_secs(1))),
-            denied: None,
-        }
+        // A wait of zero seconds would make clients spin.
+        let wait = wait.max(Duration::from_secs(1));
+        Self { retry_after: Some(wait), ..Self::new(Reason::KeysUnavailable, detail) }
     }
 
     /// The kill switch. The caller is told no more than that a new token may help.
-    pub(super) fn revoked(principal: Principal, entry: String) -> Self {
+    pub(super) fn revoked(principal: Principal, sender: SenderProof, entry: String) -> Self {
         Self {
-            denied: Some(Box::new(Denied { principal, entry })),
+            denied: Some(Box::new(Denied { principal, sender, entry })),
             ..Self::new(Reason::TokenRevoked, "the access token has been revoked")
         }
     }

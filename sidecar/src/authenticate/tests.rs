@@ -2,14 +2,17 @@
 //!
 //! Names in tables (`J01`, `K03`) are those of the attack checklist that the cases come from.
 
+mod binding;
 mod claims;
 mod denied;
 mod forms;
 mod issuer;
 mod keys;
 mod mutations;
+mod proofs;
 mod refreshing;
 mod remembering;
+mod sender;
 mod transport;
 mod vectors;
 mod world;

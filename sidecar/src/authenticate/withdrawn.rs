@@ -2,6 +2,7 @@
 //! the callers of open answers when the configuration changes.
 
 use super::refusal::Refusal;
+use super::sender_proof::SenderProof;
 use super::{Authenticator, Mode, OAuth};
 use tollward_policy::principal::{Principal, TokenPrincipal};
 use tollward_policy::reason::Reason;
@@ -17,7 +18,7 @@ pub struct Withdrawn {
 
 impl Authenticator {
     /// Whether a caller whom this server let in, maybe under an earlier configuration, would be refused now whatever the
-    /// call: its provider denies it or is gone, or its client may not call any more. Time is in seconds since the epoch.
+    /// call: its provider denies it or is gone, its client may not call any more, or its token's binding is not what is demanded. Time is in seconds since the epoch.
     pub fn withdrawn(&self, principal: &Principal, now: i64) -> Option<Withdrawn> {
         match (&self.mode, principal) {
             (Mode::Open, _) => None,
@@ -31,10 +32,15 @@ impl Authenticator {
 
 impl OAuth {
     /// Entries are looked for among those of the token's own provider only: another's subjects are other people.
-    pub(super) fn refuse_denied(&self, token: &std::sync::Arc<TokenPrincipal>, now: i64) -> Result<(), Refusal> {
+    pub(super) fn refuse_denied(
+        &self,
+        token: &std::sync::Arc<TokenPrincipal>,
+        sender: SenderProof,
+        now: i64,
+    ) -> Result<(), Refusal> {
         match self.denied(token, now) {
             None => Ok(()),
-            Some(entry) => Err(Refusal::revoked(Principal::Token(token.clone()), entry)),
+            Some(entry) => Err(Refusal::revoked(Principal::Token(token.clone()), sender, entry)),
         }
     }
 
@@ -46,7 +52,10 @@ impl OAuth {
         if let Some(entry) = self.denied(token, now) {
             return Some(Withdrawn { reason: Reason::TokenRevoked, entry: Some(entry) });
         }
-        if self.demands.refuses_client(token) { because(Reason::ClientNotAllowed) } else { None }
+        if self.demands.refuses_client(token) {
+            return because(Reason::ClientNotAllowed);
+        }
+        self.sender.refuses_binding(&token.claims).map(|reason| Withdrawn { reason, entry: None })
     }
 
     fn denied(&self, token: &TokenPrincipal, now: i64) -> Option<String> {

@@ -10,6 +10,8 @@ use std::time::Duration;
 use tollward_policy::operation::Era;
 use tollward_policy::reason::Reason;
 
+/// The nonce for the client's next DPoP proof (RFC 9449 section 8).
+pub const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
@@ -41,7 +43,12 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         | Reason::TokenExpired
         | Reason::TokenNotYetValid
         | Reason::TokenLifetimeTooLong
-        | Reason::TokenRevoked => StatusCode::UNAUTHORIZED,
+        | Reason::TokenRevoked
+        | Reason::TokenNotBound
+        | Reason::TokenBindingRefused
+        | Reason::ProofInvalid
+        | Reason::ProofReplayed
+        | Reason::ProofNonceRequired => StatusCode::UNAUTHORIZED,
         Reason::HostNotAllowed
         | Reason::OriginNotAllowed
         | Reason::ClientNotAllowed
@@ -54,6 +61,7 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         Reason::MethodUnknown => unknown_method(denial.details.era),
         Reason::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Reason::KeysUnavailable
+        | Reason::ProofsExhausted
         | Reason::ConcurrencyLimited
         | Reason::AuditUnavailable
         | Reason::ConfigurationStale => StatusCode::SERVICE_UNAVAILABLE,
@@ -78,6 +86,9 @@ pub fn respond(denial: &Denial, request_id: &str) -> Response<Body> {
     if let Some(challenge) = &denial.details.challenge {
         let description = denial.text().unwrap_or(denial.reason.meaning());
         insert(headers, WWW_AUTHENTICATE, &challenge.header(description));
+        if let Some(nonce) = challenge.next_nonce().and_then(|nonce| HeaderValue::from_bytes(nonce.as_bytes()).ok()) {
+            headers.insert(DPOP_NONCE, nonce);
+        }
     }
     if let Some(methods) = denial.details.allow {
         headers.insert(ALLOW, HeaderValue::from_static(methods));

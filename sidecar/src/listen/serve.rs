@@ -1,5 +1,8 @@
 //! The accept loop: bounded, patient with nobody, graceful at the end.
 
+use super::acceptor::Acceptor;
+use super::peer::Peer;
+use crate::thumbprint::Thumbprint;
 use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -7,7 +10,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use rustls::ServerConfig;
 use socket2::{SockRef, TcpKeepalive};
 use std::convert::Infallible;
 use std::future::Future;
@@ -17,7 +19,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tollward_policy::config::HttpLimits;
 
@@ -63,18 +65,18 @@ impl Bounds {
 /// Serves until `ending` is cancelled, then lets open connections end within their time.
 pub async fn serve<F, R>(
     listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Acceptor>,
     bounds: Bounds,
     ending: CancellationToken,
     handler: F,
 ) where
-    F: Fn(Request<Incoming>, SocketAddr) -> R + Clone + Send + Sync + 'static,
+    F: Fn(Request<Incoming>, Arc<Peer>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response<Body>> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(bounds.connections));
     let connections = Connections {
         builder: builder(&bounds),
-        acceptor: tls.map(TlsAcceptor::from),
+        acceptor: tls,
         graceful: GracefulShutdown::new(),
         patience: bounds.header_timeout,
     };
@@ -117,7 +119,7 @@ async fn next(
 
 struct Connections {
     builder: Builder<TokioExecutor>,
-    acceptor: Option<TlsAcceptor>,
+    acceptor: Option<Acceptor>,
     graceful: GracefulShutdown,
     /// Time for the first request.
     patience: Duration,
@@ -126,19 +128,26 @@ struct Connections {
 impl Connections {
     fn spawn<F, R>(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit, handler: F)
     where
-        F: Fn(Request<Incoming>, SocketAddr) -> R + Clone + Send + Sync + 'static,
+        F: Fn(Request<Incoming>, Arc<Peer>) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Response<Body>> + Send + 'static,
     {
-        let (builder, watcher, acceptor) = (self.builder.clone(), self.graceful.watcher(), self.acceptor.clone());
+        let (builder, watcher, acceptor) =
+            (self.builder.clone(), self.graceful.watcher(), self.acceptor.as_ref().map(Acceptor::current));
         let patience = self.patience;
         if let Err(error) = tune(&stream) {
             tracing::debug!(%peer, %error, "a connection could not be tuned");
         }
         tokio::spawn(async move {
             match acceptor {
-                None => connection(builder, watcher, patience, stream, peer, handler).await,
+                None => {
+                    let peer = Peer { address: peer, certificate: None };
+                    connection(builder, watcher, patience, stream, peer, handler).await;
+                }
                 Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => connection(builder, watcher, patience, stream, peer, handler).await,
+                    Ok(Ok(stream)) => {
+                        let peer = Peer { address: peer, certificate: certificate(&stream) };
+                        connection(builder, watcher, patience, stream, peer, handler).await;
+                    }
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
                     Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
                 },
@@ -146,6 +155,12 @@ impl Connections {
             drop(slot);
         });
     }
+}
+
+/// The certificate that the client showed when it was asked for one.
+fn certificate(stream: &TlsStream<TcpStream>) -> Option<Thumbprint> {
+    let chain = stream.get_ref().1.peer_certificates()?;
+    chain.first().map(|leaf| Thumbprint::of(leaf))
 }
 
 /// Answers are small and written whole, so they are sent without delay; a client that vanished without a word is found.
@@ -160,28 +175,29 @@ async fn connection<S, F, R>(
     watcher: Watcher,
     patience: Duration,
     stream: S,
-    peer: SocketAddr,
+    peer: Peer,
     handler: F,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    F: Fn(Request<Incoming>, SocketAddr) -> R + Clone + Send + Sync + 'static,
+    F: Fn(Request<Incoming>, Arc<Peer>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response<Body>> + Send + 'static,
 {
+    let (address, peer) = (peer.address, Arc::new(peer));
     let first = CancellationToken::new();
     let seen = first.clone();
     let service = service_fn(move |request| {
         seen.cancel();
-        let answer = handler(request, peer);
+        let answer = handler(request, peer.clone());
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let served = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     tokio::select! {
         served = watcher.watch(served) => {
             if let Err(error) = served {
-                tracing::debug!(%peer, %error, "a connection ended with an error");
+                tracing::debug!(peer = %address, %error, "a connection ended with an error");
             }
         }
-        () = silence(patience, first) => tracing::debug!(%peer, "a connection made no request in time"),
+        () = silence(patience, first) => tracing::debug!(peer = %address, "a connection made no request in time"),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A pair of files that does not fit keeps the last good pair in force and says so.
 
+use super::acceptor::{Acceptor, Wanted};
+use super::any_client::AnyClient;
 use super::client_name::NamedClients;
 use super::stamp::Stamp;
 use arc_swap::ArcSwap;
@@ -77,13 +79,22 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-/// TLS for clients of the public listener.
-pub fn server(certificate: Arc<Certificate>) -> Result<Arc<ServerConfig>, TlsError> {
+/// TLS for clients of the public listener, which are asked for a certificate while one is wanted. It may be any.
+pub fn server(certificate: &Arc<Certificate>, wanted: Wanted) -> Result<Acceptor, TlsError> {
+    let (usual, asking) = (public(certificate, false)?, public(certificate, true)?);
+    Ok(Acceptor::new(usual).asking(wanted, asking))
+}
+
+fn public(certificate: &Arc<Certificate>, asks: bool) -> Result<Arc<ServerConfig>, TlsError> {
     let path = certificate.chain.clone();
-    let builder = ServerConfig::builder_with_provider(provider())
+    let (provider, certificate) = (provider(), Arc::clone(certificate));
+    let clients = AnyClient(provider.signature_verification_algorithms);
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|source| TlsError::Refused { path, source })?;
-    let mut config = builder.with_no_client_auth().with_cert_resolver(certificate);
+    let builder =
+        if asks { builder.with_client_cert_verifier(Arc::new(clients)) } else { builder.with_no_client_auth() };
+    let mut config = builder.with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

@@ -1,6 +1,7 @@
 //! Size and shape of the head: what no later stage should have to doubt.
 
 use crate::denial::Denial;
+use crate::listen::Peer;
 use crate::snapshot::Snapshot;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, ORIGIN, TRANSFER_ENCODING,
@@ -9,7 +10,6 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tollward_policy::reason::Reason;
 
@@ -24,13 +24,13 @@ const SINGLE: &[HeaderName] =
 pub(super) struct Admitted {
     pub(super) parts: Parts,
     pub(super) body: Incoming,
-    pub(super) peer: SocketAddr,
+    pub(super) peer: Arc<Peer>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) host: String,
 }
 
 /// Refuses heads that are too large or ambiguous.
-pub(super) fn admit(request: Request<Incoming>, peer: SocketAddr, snapshot: Arc<Snapshot>) -> Result<Admitted, Denial> {
+pub(super) fn admit(request: Request<Incoming>, peer: Arc<Peer>, snapshot: Arc<Snapshot>) -> Result<Admitted, Denial> {
     let (parts, body) = request.into_parts();
     let limits = &snapshot.limits;
     let target = parts.uri.path().len() + parts.uri.query().unwrap_or_default().len();

@@ -48,7 +48,10 @@ pub(super) fn authorize(resumed: Resumed) -> Result<Permitted, Denial> {
             return Err(match &understood.principal {
                 // Nobody to ask for scopes: an anonymous caller can't step up.
                 Principal::Anonymous => denial,
-                Principal::Token(_) => denial.challenge(Challenge::insufficient_scope(route.metadata_url(), &scopes)),
+                Principal::Token(_) => {
+                    let challenge = Challenge::insufficient_scope(route.metadata_url(), &scopes);
+                    denial.challenge(challenge.by(route.authenticator.schemes()))
+                }
             });
         }
     };

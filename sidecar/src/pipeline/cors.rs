@@ -12,6 +12,7 @@ const ALLOWED: &[&str] = &[
     "accept",
     "authorization",
     "content-type",
+    "dpop",
     "last-event-id",
     "mcp-method",
     "mcp-name",
@@ -23,7 +24,7 @@ const ALLOWED: &[&str] = &[
 
 /// Answer headers that pages may read.
 const EXPOSED: &str =
-    "WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version, Retry-After, RateLimit, RateLimit-Policy";
+    "WWW-Authenticate, DPoP-Nonce, Mcp-Session-Id, MCP-Protocol-Version, Retry-After, RateLimit, RateLimit-Policy";
 
 /// Lets the page read the answer.
 pub(super) fn expose(response: &mut Response<Body>, origin: Option<HeaderValue>) {

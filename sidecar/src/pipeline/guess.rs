@@ -45,14 +45,15 @@ impl GuessLimiter {
 }
 
 impl Attempt<'_> {
-    /// Takes one, for a signature that is about to be verified.
+    /// Takes one, for a signature that is about to be verified: one for both of a token and its proof.
     pub(super) fn take(&mut self) -> Result<(), Refusal> {
+        if self.taken.is_some() {
+            return Ok(());
+        }
         let key = network_of(self.peer);
         self.bucket.charge(&key).map_err(|exceeded| Refusal {
-            reason: Reason::RateLimited,
-            detail: "too many failed authentications from this address",
             retry_after: Some(exceeded.retry_after),
-            denied: None,
+            ..Refusal::new(Reason::RateLimited, "too many failed authentications from this address")
         })?;
         self.taken = Some(key);
         Ok(())
@@ -62,6 +63,38 @@ impl Attempt<'_> {
     pub(super) fn give_back(self) {
         if let Some(key) = self.taken {
             self.bucket.refund(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BURST, GuessLimiter};
+    use governor::clock::DefaultClock;
+    use tollward_policy::reason::Reason;
+
+    #[test]
+    fn a_token_and_its_proof_are_one_guess_and_guesses_are_bounded() {
+        let guesses = GuessLimiter::new(DefaultClock::default());
+        let peer = "192.0.2.1:5".parse().unwrap();
+        let refused = (0..10 * BURST.get()).find_map(|number| {
+            let mut attempt = guesses.attempt(peer);
+            let both = attempt.take().and_then(|()| attempt.take());
+            both.err().map(|refusal| (number, refusal.reason))
+        });
+        let (number, reason) = refused.expect("somebody who guesses on and on is refused");
+        assert!(number >= BURST.get() && reason == Reason::RateLimited, "{number} {reason}");
+        assert!(guesses.attempt("192.0.2.2:5".parse().unwrap()).take().is_ok(), "others are not");
+    }
+
+    #[test]
+    fn what_is_given_back_is_no_guess() {
+        let guesses = GuessLimiter::new(DefaultClock::default());
+        let peer = "192.0.2.1:5".parse().unwrap();
+        for _ in 0..3 * BURST.get() {
+            let mut attempt = guesses.attempt(peer);
+            assert!(attempt.take().is_ok());
+            attempt.give_back();
         }
     }
 }

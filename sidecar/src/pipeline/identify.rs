@@ -3,15 +3,18 @@
 use super::discovery::Asked;
 use super::guess::{Attempt, GuessLimiter};
 use crate::audit::Trail;
-use crate::authenticate::{AUTHORIZATION_LIST, AUTHORIZATION_SCHEME, Refusal};
+use crate::authenticate::{
+    AUTHORIZATION_LIST, AUTHORIZATION_SCHEME, Authenticated, Presented, Refusal, Scheme, Schemes,
+};
 use crate::denial::{Challenge, Denial};
 use crate::snapshot::Route;
+use http::HeaderValue;
 use std::time::Duration;
 use tollward_policy::principal::Principal;
 use tollward_policy::reason::Reason;
 
-/// When to come back while an issuer's keys are missing.
-const KEYS_RETRY: Duration = Duration::from_secs(5);
+/// When to come back while something is missing that is ours to have.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// A request of a known caller.
 pub(super) struct Identified {
@@ -19,40 +22,53 @@ pub(super) struct Identified {
     pub(super) principal: Principal,
 }
 
-/// Verifies the token of this very request. Sessions, addresses and certificates never stand in for it.
-pub(super) async fn identify(asked: Asked, guesses: &GuessLimiter, trail: &mut Trail) -> Result<Identified, Denial> {
-    let mut attempt = guesses.attempt(asked.routed.peer);
-    let route = &asked.route;
-    let principal = match route.authenticator.authenticate(&asked.routed.parts.headers, || attempt.take()).await {
-        Ok(principal) => principal,
+/// Verifies the token of this very request, and that it comes from whom the token is bound to. Sessions, addresses and
+/// certificates never stand in for it. `next_nonce` is for the answer, whatever it will be.
+pub(super) async fn identify(
+    asked: Asked,
+    guesses: &GuessLimiter,
+    trail: &mut Trail,
+    next_nonce: &mut Option<HeaderValue>,
+) -> Result<Identified, Denial> {
+    let (route, routed) = (&asked.route, &asked.routed);
+    let mut attempt = guesses.attempt(routed.peer.address);
+    let presented = Presented {
+        headers: &routed.parts.headers,
+        method: &routed.parts.method,
+        certificate: routed.peer.certificate,
+    };
+    let authenticated = route.authenticator.authenticate(presented, || attempt.take()).await;
+    let Authenticated { principal, sender } = match authenticated {
+        Ok(authenticated) => authenticated,
         Err(refusal) => {
             if let Some(denied) = &refusal.denied {
-                trail.called_by(&denied.principal, &route.recorded_claims);
+                trail.called_by(&denied.principal, &denied.sender, &route.recorded_claims);
                 trail.denied_by(&denied.entry);
             }
             return Err(refused(&refusal, route, attempt));
         }
     };
     attempt.give_back();
-    trail.called_by(&principal, &route.recorded_claims);
+    *next_nonce = sender.next_nonce().and_then(|nonce| HeaderValue::from_bytes(nonce.as_bytes()).ok());
+    trail.called_by(&principal, &sender, &route.recorded_claims);
     Ok(Identified { asked, principal })
 }
 
-/// Only a bad token is a guess: asking without one is how every client begins, and our own failures are not the caller's.
+/// Only a bad token or proof is a guess: asking without one is how every client begins, so is a proof without a nonce, and
+/// our own failures are not the caller's.
 fn refused(refusal: &Refusal, route: &Route, attempt: Attempt) -> Denial {
-    let (url, initial) = (route.metadata_url(), &route.initial_scopes);
     let denial = Denial::new(refusal.reason).detail(refusal.detail);
     if refusal.detail == AUTHORIZATION_LIST {
         // Two credentials in one request are a malformed request (RFC 6750 section 3.1), not a bad token.
         return Denial::new(Reason::RequestMalformed).detail(refusal.detail);
     }
-    if refusal.reason == Reason::CredentialsMissing || refusal.detail == AUTHORIZATION_SCHEME {
+    if is_first_contact(refusal) || refusal.reason == Reason::ProofNonceRequired {
         attempt.give_back();
-        return denial.challenge(Challenge::first_contact(url, initial));
+        return denial.challenge(challenge(refusal, route));
     }
-    if refusal.reason == Reason::KeysUnavailable {
+    if matches!(refusal.reason, Reason::KeysUnavailable | Reason::ProofsExhausted) {
         attempt.give_back();
-        return denial.retry_after(refusal.retry_after.unwrap_or(KEYS_RETRY));
+        return denial.retry_after(refusal.retry_after.unwrap_or(RETRY));
     }
     if refusal.reason == Reason::RateLimited {
         return match refusal.retry_after {
@@ -64,19 +80,45 @@ fn refused(refusal: &Refusal, route: &Route, attempt: Attempt) -> Denial {
         // The signature was good, so that it was no guess.
         attempt.give_back();
     }
-    challenged(denial, route)
+    challenged(denial, challenge(refusal, route))
 }
 
 /// The refusal of a caller who was let in before.
 pub(super) fn kept_out(reason: Reason, route: &Route) -> Denial {
-    challenged(Denial::new(reason).detail("the access token has been revoked"), route)
+    let challenge = Challenge::invalid_token(route.metadata_url(), &route.initial_scopes);
+    let denial = Denial::new(reason).detail("the access token has been revoked");
+    challenged(denial, challenge.by(route.authenticator.schemes()))
 }
 
 /// A new token may help, unless this one is good.
-fn challenged(denial: Denial, route: &Route) -> Denial {
+fn challenged(denial: Denial, challenge: Challenge) -> Denial {
     if matches!(denial.reason, Reason::ClientNotAllowed | Reason::RouteNotFound) {
         // Asking for another one would not help (and some clients would try for ever).
         return denial;
     }
-    denial.challenge(Challenge::invalid_token(route.metadata_url(), &route.initial_scopes))
+    denial.challenge(challenge)
+}
+
+/// No token, or credentials that are none of ours.
+fn is_first_contact(refusal: &Refusal) -> bool {
+    refusal.reason == Reason::CredentialsMissing || refusal.detail == AUTHORIZATION_SCHEME
+}
+
+fn challenge(refusal: &Refusal, route: &Route) -> Challenge {
+    let (url, initial) = (route.metadata_url(), &route.initial_scopes);
+    let schemes = match refusal.scheme {
+        Scheme::Bearer => route.authenticator.schemes(),
+        // Whoever uses the scheme knows it, and clients look for the nonce in a challenge of DPoP alone.
+        Scheme::Dpop => Schemes::Dpop,
+    };
+    let challenge = if is_first_contact(refusal) {
+        Challenge::first_contact(url, initial)
+    } else if refusal.reason == Reason::ProofNonceRequired {
+        Challenge::nonce_required(url, initial)
+    } else if matches!(refusal.reason, Reason::ProofInvalid | Reason::ProofReplayed) {
+        Challenge::invalid_proof(url, initial)
+    } else {
+        Challenge::invalid_token(url, initial)
+    };
+    challenge.by(schemes).nonce(refusal.nonce)
 }

@@ -3,10 +3,10 @@
 use super::admit::Admitted;
 use crate::audit::Trail;
 use crate::denial::Denial;
+use crate::listen::Peer;
 use crate::snapshot::{Destination, Route, Snapshot};
 use http::request::Parts;
 use hyper::body::Incoming;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tollward_policy::reason::Reason;
 
@@ -14,7 +14,7 @@ use tollward_policy::reason::Reason;
 pub(super) struct Routed {
     pub(super) parts: Parts,
     pub(super) body: Incoming,
-    pub(super) peer: SocketAddr,
+    pub(super) peer: Arc<Peer>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) destination: Destination,
 }

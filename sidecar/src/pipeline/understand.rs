@@ -49,7 +49,7 @@ pub(super) async fn understand(
         _ => (envelope::transport(&parts.headers, &parts.method).map_err(denied)?, Bytes::new()),
     };
     trail.calls(&message, body.len(), &route.redactor, route.knows(&message.operation().target));
-    let (method, headers, peer) = (parts.method, parts.headers, routed.peer);
+    let (method, headers, peer) = (parts.method, parts.headers, routed.peer.address);
     Ok(Understood { route, principal, peer, method, headers, message, body, place })
 }
 

@@ -1,10 +1,12 @@
 //! The keys that session ids are sealed with, from files or random.
 
+use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use tollward_policy::config::{SessionConfig, SessionKey};
+use tollward_policy::principal::join_lengths;
 use zeroize::Zeroizing;
 
 /// Bytes of a key: AES-256.
@@ -78,6 +80,17 @@ impl SessionKeys {
             }
         }
         Ok(Self(keys))
+    }
+
+    /// Keys for another purpose of this server alone, in the same order: whoever learns one of them learns nothing about
+    /// sessions.
+    pub(crate) fn derive(&self, purpose: &str, server: &str) -> Vec<Key> {
+        let label = join_lengths([purpose, server]);
+        let derived = |key: &[u8; KEY_LENGTH]| {
+            let code = sign(&Key::new(HMAC_SHA256, key), label.as_bytes());
+            Key::new(HMAC_SHA256, code.as_ref())
+        };
+        self.iter().map(|(_, key)| derived(key)).collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u8, &[u8; KEY_LENGTH])> {

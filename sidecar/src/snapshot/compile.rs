@@ -3,17 +3,22 @@
 use super::Snapshot;
 use super::route::{KnownTargets, Route, Upstream};
 use crate::audit::Redactor;
-use crate::authenticate::{Authenticator, Provider, Providers, TokenCache};
+use crate::authenticate::{
+    Addressed, Authenticator, AuthenticatorError, PROOF_ALGORITHMS, ProofMemory, Provider, Providers, TokenCache,
+};
 use crate::clock::Clock;
 use crate::limiter::Limiter;
 use crate::session::{SessionKeys, SessionSealer};
 use bytes::Bytes;
 use http::Uri;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tollward_policy::config::{AuthConfig, AuthServerMetadata, ProviderConfig, RouteConfig, ServerRef, SidecarConfig};
+use tollward_policy::config::{
+    AuthConfig, AuthServerMetadata, ProviderConfig, RouteConfig, SenderConstraintConfig, SenderConstraintMode,
+    ServerRef, SidecarConfig,
+};
 use tollward_policy::endpoint::Endpoint;
 use tollward_policy::limits::LimitSet;
 use tollward_policy::rules::RuleSet;
@@ -46,6 +51,8 @@ pub struct Parts {
     pub providers: Providers,
     /// Verified tokens.
     pub tokens: Arc<TokenCache>,
+    /// DPoP proofs that were used.
+    pub proofs: Arc<ProofMemory>,
     /// Counts of limits.
     pub limiter: Limiter,
     /// Time.
@@ -75,12 +82,11 @@ impl Parts {
         let rules = RuleSet::compile(&config.rules, &catalogue).map_err(|error| content(&error))?;
         let limits = LimitSet::compile(&config.rate_limits).map_err(|error| content(&error))?;
         let limiter = self.limiter.route(&config.server.uid, limits.rates());
-        let (tokens, clock) = (self.tokens.clone(), self.clock.clone());
-        let authenticator = Authenticator::new(&config.auth, providers, &self.providers, tokens, clock);
-        let authenticator = authenticator.map_err(|error| content(&error))?;
-        let own: Vec<_> = authenticator.providers().cloned().collect();
         let session_keys =
             self.session_keys(config).map_err(|message| CompileError::Session { server: name.clone(), message })?;
+        let authenticator = self.authenticator(config, providers, &endpoint, &session_keys);
+        let authenticator = authenticator.map_err(|error| content(&error))?;
+        let own: Vec<_> = authenticator.providers().cloned().collect();
         let sealer = SessionSealer::new(&session_keys, config.session.max_age_seconds);
         let sealer = sealer.map_err(|error| content(&error))?;
         Ok(Route {
@@ -103,6 +109,19 @@ impl Parts {
             limits,
             limiter,
         })
+    }
+
+    fn authenticator(
+        &self,
+        config: &RouteConfig,
+        providers: &[ProviderConfig],
+        endpoint: &Endpoint,
+        keys: &SessionKeys,
+    ) -> Result<Authenticator, AuthenticatorError> {
+        let (hosts, server) = (&config.endpoint.hosts, &config.server.uid);
+        let addressed = Addressed { endpoint, hosts, server, keys, proofs: &self.proofs };
+        let (tokens, clock) = (self.tokens.clone(), self.clock.clone());
+        Authenticator::new(&config.auth, providers, &self.providers, tokens, clock, &addressed)
     }
 
     /// Keys from files are read anew each time; random ones stay.
@@ -152,7 +171,25 @@ fn metadata(config: &RouteConfig, providers: &[Arc<Provider>]) -> Option<Bytes> 
     if let Some(name) = &config.endpoint.display_name {
         members.insert("resource_name".into(), json!(name));
     }
+    add_sender_constraint(&config.auth, members);
     Some(Bytes::from(document.to_string()))
+}
+
+/// What tokens may or must be bound to, in the words of RFC 9728 section 2. What is left out is false.
+fn add_sender_constraint(auth: &AuthConfig, members: &mut Map<String, Value>) {
+    let AuthConfig::OAuth { sender_constraint: Some(constraint), .. } = auth else {
+        return;
+    };
+    let SenderConstraintConfig { mode, dpop, mutual_tls } = constraint;
+    if dpop.is_some() {
+        members.insert("dpop_signing_alg_values_supported".into(), json!(PROOF_ALGORITHMS));
+        if *mode == SenderConstraintMode::Required && !mutual_tls {
+            members.insert("dpop_bound_access_tokens_required".into(), json!(true));
+        }
+    }
+    if *mutual_tls {
+        members.insert("tls_client_certificate_bound_access_tokens".into(), json!(true));
+    }
 }
 
 fn hosts(endpoint: &Endpoint, more: &[String]) -> HashSet<String> {

@@ -151,6 +151,10 @@ pub mod attribute {
     pub const TOLLWARD_PRINCIPAL_CLIENT_ID: &str = "tollward.principal.client_id";
     /// `jti` or `uti`, which joins the identity provider's own log. Never the token.
     pub const TOLLWARD_PRINCIPAL_TOKEN_ID: &str = "tollward.principal.token_id";
+    /// Thumbprint of the key that the caller proved by DPoP, if its token is bound to one.
+    pub const TOLLWARD_PRINCIPAL_KEY: &str = "tollward.principal.key";
+    /// Thumbprint of the caller's client certificate, if its token is bound to one.
+    pub const TOLLWARD_PRINCIPAL_CERTIFICATE: &str = "tollward.principal.certificate";
     /// `act` claims, outermost first.
     pub const TOLLWARD_PRINCIPAL_DELEGATION: &str = "tollward.principal.delegation";
     /// `sid` of the identity provider's session.

@@ -108,7 +108,12 @@ fn claims(token: &Token) -> Vec<Case> {
         ("client_id is a list", with("client_id", json!(["client-1"])), Reason::TokenClaimsInvalid),
         ("scope is a number", with("scope", json!(1)), Reason::TokenClaimsInvalid),
         ("scope is separated by a tab", with("scope", json!("a\tmcp:catalog-read")), Reason::TokenClaimsInvalid),
-        ("it is bound to a sender by cnf", with("cnf", json!({"jkt": "x"})), Reason::TokenTypeRefused),
+        ("cnf names a key", with("cnf", json!({"jkt": encode(&[1; 32])})), Reason::TokenBindingRefused),
+        ("cnf names a certificate", with("cnf", json!({"x5t#S256": encode(&[1; 32])})), Reason::TokenBindingRefused),
+        ("cnf names a key in no thumbprint", with("cnf", json!({"jkt": "x"})), Reason::TokenBindingRefused),
+        ("cnf is empty", with("cnf", json!({})), Reason::TokenBindingRefused),
+        ("cnf is null", with("cnf", json!(null)), Reason::TokenBindingRefused),
+        ("cnf has an unknown member", with("cnf", json!({"kid": "a"})), Reason::TokenBindingRefused),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! `spec.auth`: who may call what.
 
+use super::SenderConstraint;
 use crate::cel;
 use crate::operations::OperationMatch;
 use kube::KubeSchema;
@@ -32,6 +33,10 @@ pub enum AuthMode {
     validation = cel::rule(
         "self.mode != 'None' || !has(self.rules) || self.rules.all(rule, !has(rule.scopes))",
         "auth.mode None checks no tokens, so rules can't require scopes",
+    ),
+    validation = cel::rule(
+        "self.mode != 'None' || !has(self.senderConstraint)",
+        "auth.mode None checks no tokens, so senderConstraint must not be set",
     ),
     validation = cel::naming(
         "!has(self.initialScopes) || self.initialScopes.all(name, has(self.scopes) && self.scopes.exists(scope, scope.name == name))",
@@ -68,6 +73,10 @@ pub struct AuthSpec {
     #[schemars(length(max = 128))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub rules: Vec<AuthRule>,
+    /// What access tokens may or must be bound to: a key (DPoP) or a client certificate. If not given, bound tokens are
+    /// refused, since their sender can't be checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_constraint: Option<SenderConstraint>,
     /// Whether /.well-known/oauth-authorization-server answers for clients of protocol revision 2025-03-26. `Compat`: with
     /// the provider's own document, if there is exactly one provider. `Off`: never; in YAML, write it in quotes.
     #[serde(default = "compat")]

@@ -1,6 +1,6 @@
 //! Modes, scopes and rules.
 
-use crate::judge::{accepts, refuses};
+use crate::judge::{accepts, refuses, with};
 use crate::objects::server;
 use serde_json::json;
 use tollward_api::MCPServer;
@@ -21,6 +21,11 @@ fn a_mode_of_authorization_has_what_it_needs_and_nothing_else() {
             ("/spec/auth", json!({"mode": "None", "clients": {"allow": ["a"]}}), "auth.mode None checks no tokens"),
             (
                 "/spec/auth",
+                json!({"mode": "None", "senderConstraint": {"mode": "Required", "methods": ["DPoP"]}}),
+                "so senderConstraint must not be set",
+            ),
+            (
+                "/spec/auth",
                 json!({"mode": "None", "rules": [{"name": "a", "match": {"tools": ["x"]}, "scopes": ["s"]}]}),
                 "rules can't require scopes",
             ),
@@ -28,6 +33,40 @@ fn a_mode_of_authorization_has_what_it_needs_and_nothing_else() {
             ("/spec/auth/scopes", json!(null), "`mcp:read` is not declared in auth.scopes"),
         ],
     );
+}
+
+#[test]
+fn a_sender_constraint_asks_only_for_what_can_be_checked() {
+    let place = "/spec/auth/senderConstraint";
+    accepts::<MCPServer>(
+        "MCPServer",
+        &server(),
+        &[
+            (place, json!({"mode": "Optional", "methods": ["DPoP", "MutualTLS"]})),
+            (
+                place,
+                json!({"mode": "Required", "methods": ["DPoP"], "dpop": {"nonce": "Required", "proofMaxAge": "5m"}}),
+            ),
+            (place, json!({"mode": "Required", "methods": ["DPoP"], "dpop": {}})),
+            (place, json!({"mode": "Required", "methods": ["MutualTLS"]})),
+        ],
+    );
+    refuses::<MCPServer>(
+        "MCPServer",
+        &server(),
+        &[
+            (
+                place,
+                json!({"mode": "Required", "methods": ["MutualTLS"], "dpop": {"nonce": "Required"}}),
+                "methods must name DPoP",
+            ),
+            (place, json!({"mode": "Optional", "methods": ["DPoP"], "dpop": {"proofMaxAge": "4s"}}), "from 5s to 5m"),
+            (place, json!({"mode": "Optional", "methods": ["DPoP"], "dpop": {"proofMaxAge": "301s"}}), "from 5s to 5m"),
+        ],
+    );
+    let constraint = json!({"mode": "Required", "methods": ["DPoP", "MutualTLS"]});
+    let plain = with(server(), "/spec/endpoint", json!({"url": "http://mcp.example.com/mcp", "tls": {"mode": "Off"}}));
+    refuses::<MCPServer>("MCPServer", &plain, &[(place, constraint, "endpoint.tls.mode must not be Off")]);
 }
 
 #[test]

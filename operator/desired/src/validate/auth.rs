@@ -1,6 +1,6 @@
 //! Who may call.
 
-use super::EndpointPlan;
+use super::{EndpointPlan, sender};
 use crate::finding::Findings;
 use crate::identity::Identity;
 use crate::provider_key::referenced_key;
@@ -26,12 +26,13 @@ fn judge_none(spec: &AuthSpec, findings: &mut Findings) -> Option<AuthConfig> {
         || spec.clients.is_some()
         || !spec.scopes.is_empty()
         || !spec.initial_scopes.is_empty()
+        || spec.sender_constraint.is_some()
         || spec.rules.iter().any(|rule| !rule.scopes.is_empty());
     if about_tokens {
         findings.server(
             ConditionReason::Invalid,
-            "spec.auth: mode None checks no tokens, so identityProviders, audience, clients, scopes, initialScopes and scopes \
-             of rules must not be set",
+            "spec.auth: mode None checks no tokens, so identityProviders, audience, clients, scopes, initialScopes, \
+             senderConstraint and scopes of rules must not be set",
         );
         return None;
     }
@@ -67,6 +68,10 @@ fn judge_oauth(
         }
         Some(audience) => audience.value.clone(),
     };
+    let sender_constraint = match &spec.sender_constraint {
+        None => None,
+        Some(spec) => Some(sender::judge(spec, endpoint, findings)?),
+    };
     let providers =
         spec.identity_providers.iter().map(|reference| referenced_key(reference, identity.namespace())).collect();
     Some(AuthConfig::OAuth {
@@ -74,5 +79,6 @@ fn judge_oauth(
         audiences: vec![audience],
         allowed_clients,
         auth_server_metadata: spec.auth_server_metadata,
+        sender_constraint,
     })
 }

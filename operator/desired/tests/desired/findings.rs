@@ -68,6 +68,24 @@ fn authorization_that_would_be_looser_than_it_reads_is_refused() {
         ("/spec/auth/clients", json!({"allow": []}), Reason::Invalid, "name at least one client"),
         ("/spec/auth/audience", json!({"value": ""}), Reason::Invalid, "must not be empty"),
         ("/spec/auth/mode", json!("None"), Reason::Invalid, "checks no tokens"),
+        (
+            "/spec/auth/senderConstraint",
+            json!({"mode": "Required", "methods": []}),
+            Reason::Invalid,
+            "at least one of DPoP and MutualTLS",
+        ),
+        (
+            "/spec/auth/senderConstraint",
+            json!({"mode": "Required", "methods": ["MutualTLS"], "dpop": {}}),
+            Reason::Invalid,
+            "methods must name DPoP",
+        ),
+        (
+            "/spec/auth/senderConstraint",
+            json!({"mode": "Required", "methods": ["DPoP"], "dpop": {"proofMaxAge": "1h"}}),
+            Reason::Invalid,
+            "from 5s to 5m",
+        ),
         ("/spec/auth/rules/0/match", json!({}), Reason::InvalidRule, "nothing in particular"),
         ("/spec/auth/rules/0/match", json!({"tools": [""]}), Reason::InvalidRule, "must not be empty"),
         ("/spec/auth/rules/0/action", json!("Deny"), Reason::InvalidRule, "can't require scopes"),
@@ -89,6 +107,16 @@ fn authorization_that_would_be_looser_than_it_reads_is_refused() {
         ("/spec/session", json!({"maxAge": "soon"}), Reason::Invalid, "is no duration"),
         ("/spec/audit", json!({"redact": ["email"]}), Reason::Invalid, "not a JSON pointer"),
     ]);
+}
+
+#[test]
+fn certificates_can_not_be_asked_for_without_tls() {
+    let mut inputs =
+        with("/spec/endpoint", json!({"url": "http://mcp.example.com/catalog/mcp", "tls": {"mode": "Off"}}));
+    assert!(validate(&inputs).is_ok());
+    let constraint = json!({"mode": "Optional", "methods": ["DPoP", "MutualTLS"]});
+    inputs.server = change(&inputs.server, "/spec/auth/senderConstraint", constraint);
+    refused(&inputs, Reason::Invalid, "MutualTLS needs an endpoint with TLS");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The example on this machine, as `tollward dev` runs it.
 
-use crate::fixture::{catalog, relay};
+use crate::fixture::{catalog, change, relay};
 use tollward_desired::{Inputs, LocalPlace, Place, configuration, serve_at, validate};
 use tollward_policy::config::{ListenerTls, Role, load};
 
@@ -36,4 +36,18 @@ fn tokens_of_a_local_server_are_for_its_local_url() {
 #[test]
 fn an_upstream_elsewhere_makes_it_a_relay() {
     assert_eq!(local(relay(), "http://catalog.test:3000/mcp").config().process.role, Role::Relay);
+}
+
+#[test]
+fn a_local_server_asks_for_no_certificates_since_it_has_no_tls() {
+    let constraint = |methods: serde_json::Value| {
+        let mut inputs = catalog();
+        let value = serde_json::json!({"mode": "Required", "methods": methods});
+        inputs.server = change(&inputs.server, "/spec/auth/senderConstraint", value);
+        let written = local(inputs, "http://127.0.0.1:3000/mcp");
+        serde_json::to_value(&written.config().routes[0].auth).unwrap()["senderConstraint"].clone()
+    };
+    let dpop = serde_json::json!({"mode": "Required", "dpop": {"nonce": "Off", "proofMaxAgeSeconds": 60}});
+    assert_eq!(constraint(serde_json::json!(["DPoP", "MutualTLS"])), dpop);
+    assert_eq!(constraint(serde_json::json!(["MutualTLS"])), serde_json::Value::Null);
 }

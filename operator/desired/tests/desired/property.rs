@@ -68,6 +68,19 @@ fn scopes() -> impl Strategy<Value = Value> {
     prop::collection::vec(scope, 0..5).prop_map(Value::from)
 }
 
+fn sender_constraint() -> impl Strategy<Value = Value> {
+    let methods = prop::sample::subsequence(vec!["DPoP", "MutualTLS"], 0..=2);
+    let mode = prop::sample::select(vec!["Optional", "Required"]);
+    let proofs = prop::option::of((prop::sample::select(vec!["Off", "Required"]), duration()));
+    (mode, methods, proofs).prop_map(|(mode, methods, proofs)| {
+        let mut constraint = json!({"mode": mode, "methods": methods});
+        if let Some((nonce, age)) = proofs {
+            constraint["dpop"] = json!({"nonce": nonce, "proofMaxAge": age});
+        }
+        constraint
+    })
+}
+
 /// A change of the server.
 fn server() -> impl Strategy<Value = (&'static str, Value)> {
     let at = |path: &'static str| move |value: Value| (path, value);
@@ -85,6 +98,7 @@ fn server() -> impl Strategy<Value = (&'static str, Value)> {
         scopes().prop_map(at("/spec/auth/scopes")),
         list(text()).prop_map(at("/spec/auth/initialScopes")),
         text().prop_map(|value| ("/spec/auth/audience", json!({"value": value}))),
+        sender_constraint().prop_map(at("/spec/auth/senderConstraint")),
         list(text()).prop_map(|allow| ("/spec/auth/clients", json!({"allow": allow}))),
         prop::sample::select(vec!["None", "OAuth"]).prop_map(|mode| ("/spec/auth/mode", json!(mode))),
         duration().prop_map(|age| ("/spec/session", json!({"maxAge": age}))),

@@ -2,7 +2,9 @@
 
 mod deny;
 
-use super::{AuthConfig, ProcessConfig, ProviderConfig, Role, RouteConfig, SidecarConfig};
+use super::{
+    AuthConfig, ListenerTls, ProcessConfig, ProviderConfig, Role, RouteConfig, SenderConstraintConfig, SidecarConfig,
+};
 use crate::endpoint::Endpoint;
 use crate::limits::LimitSet;
 use crate::rules::RuleSet;
@@ -46,7 +48,7 @@ pub fn check(config: &SidecarConfig) -> Vec<Problem> {
     for route in &config.routes {
         let place = format!("routes[{}/{}]", route.server.namespace, route.server.name);
         problems.unless(urls.insert(route.endpoint.url.as_str()), &place, "shares its endpoint with another route");
-        check_route(route, config.process.role, &names, &place, &mut problems);
+        check_route(route, &config.process, &names, &place, &mut problems);
     }
     problems.0
 }
@@ -122,14 +124,15 @@ fn is_url(text: &str) -> bool {
 
 fn check_route(
     route: &RouteConfig,
-    role: Role,
+    process: &ProcessConfig,
     providers: &BTreeMap<&str, &str>,
     place: &str,
     problems: &mut Problems,
 ) {
     problems.check(place, Endpoint::parse(&route.endpoint.url));
-    check_upstream(route, role, place, problems);
+    check_upstream(route, process.role, place, problems);
     check_auth(&route.auth, providers, place, problems);
+    check_sender(&route.auth, &process.public.tls, place, problems);
     if let Some(catalogue) = problems.check(place, Catalogue::compile(&route.scopes)) {
         problems.check(place, catalogue.require(&route.initial_scopes));
         problems.check(place, RuleSet::compile(&route.rules, &catalogue));
@@ -171,7 +174,13 @@ fn check_upstream(route: &RouteConfig, role: Role, place: &str, problems: &mut P
 fn check_auth(auth: &AuthConfig, providers: &BTreeMap<&str, &str>, place: &str, problems: &mut Problems) {
     match auth {
         AuthConfig::None {} => {}
-        AuthConfig::OAuth { providers: wanted, audiences, allowed_clients: _, auth_server_metadata: _ } => {
+        AuthConfig::OAuth {
+            providers: wanted,
+            audiences,
+            allowed_clients: _,
+            auth_server_metadata: _,
+            sender_constraint: _,
+        } => {
             problems.unless(!wanted.is_empty(), place, "auth.providers must name at least one");
             problems.unless(!audiences.is_empty(), place, "auth.audiences must name at least one");
             problems.unless(
@@ -191,6 +200,26 @@ fn check_auth(auth: &AuthConfig, providers: &BTreeMap<&str, &str>, place: &str, 
             }
         }
     }
+}
+
+fn check_sender(auth: &AuthConfig, tls: &ListenerTls, place: &str, problems: &mut Problems) {
+    let AuthConfig::OAuth { sender_constraint: Some(constraint), .. } = auth else {
+        return;
+    };
+    let SenderConstraintConfig { mode: _, dpop, mutual_tls } = constraint;
+    problems.unless(dpop.is_some() || *mutual_tls, place, "auth.senderConstraint must have dpop or mutualTls");
+    if let Some(dpop) = dpop {
+        problems.within(place, "auth.senderConstraint.dpop.proofMaxAgeSeconds", dpop.proof_max_age_seconds, 5..=300);
+    }
+    let sees_certificates = match tls {
+        ListenerTls::Off {} => false,
+        ListenerTls::Files { .. } => true,
+    };
+    problems.unless(
+        !mutual_tls || sees_certificates,
+        place,
+        "auth.senderConstraint.mutualTls needs TLS on the public listener: without it no certificate is ever seen",
+    );
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One MCP server: its address, its callers, their rights and limits, and what is recorded.
 
+use super::sender::SenderConstraintConfig;
 use crate::limits::RateLimitConfig;
 use crate::rules::RuleConfig;
 use crate::scope::{ScopeConfig, ScopeName};
@@ -78,6 +79,9 @@ pub enum AuthConfig {
         allowed_clients: Vec<String>,
         /// For older clients.
         auth_server_metadata: AuthServerMetadata,
+        /// What tokens may or must be bound to. None: bound tokens are refused, since nobody could check them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sender_constraint: Option<SenderConstraintConfig>,
     },
     /// Anybody. Rules still deny what they do not allow.
     None {},

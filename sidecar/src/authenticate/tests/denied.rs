@@ -17,14 +17,7 @@ fn denying(entries: &Value) -> ProviderConfig {
 
 /// The route as a reload with these entries makes it.
 fn reloaded(world: &World, entries: &Value) -> Authenticator {
-    Authenticator::new(
-        &route(&[RESOURCE], &[]),
-        &[denying(entries)],
-        &world.providers,
-        Arc::clone(&world.cache),
-        Arc::clone(&world.clock) as _,
-    )
-    .unwrap()
+    world.build(&route(&[RESOURCE], &[]), &[denying(entries)]).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -90,13 +83,7 @@ async fn an_entry_is_about_its_own_provider_and_about_every_audience() {
     if let tollward_policy::config::AuthConfig::OAuth { providers, .. } = &mut auth {
         providers.push("team/other".into());
     }
-    let both = Authenticator::new(
-        &auth,
-        &[config(), other],
-        &world.providers,
-        Arc::clone(&world.cache),
-        Arc::clone(&world.clock) as _,
-    );
+    let both = world.build(&auth, &[config(), other]);
     call(&both.unwrap(), &token).await.unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! How a token arrives.
 
 use super::issuer::Key;
-use super::world::{World, config};
+use super::world::{World, config, judge};
 use crate::authenticate::{
     AUTHORIZATION_LIST, AUTHORIZATION_REPEATED, AUTHORIZATION_SCHEME, Authenticator, AuthenticatorError, Refusal,
 };
@@ -15,7 +15,7 @@ async fn send(authenticator: &Authenticator, headers: &[(&'static str, &str)]) -
     for (name, value) in headers {
         map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
     }
-    authenticator.authenticate(&map, || Ok(())).await
+    judge(authenticator, &map).await.map(|authenticated| authenticated.principal)
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,9 +114,7 @@ async fn a_token_has_at_most_16_kib() {
 #[tokio::test(start_paused = true)]
 async fn a_route_without_authentication_asks_nobody_and_only_if_it_is_written_out() {
     let world = World::offline(config());
-    let build = |auth: &AuthConfig, configs: &[_]| {
-        Authenticator::new(auth, configs, &world.providers, world.cache.clone(), world.clock.clone() as _)
-    };
+    let build = |auth: &AuthConfig, configs: &[_]| world.build(auth, configs);
     let open = build(&AuthConfig::None {}, &[]).unwrap();
     assert_eq!(send(&open, &[]).await, Ok(Principal::Anonymous));
 
@@ -133,6 +131,7 @@ async fn a_route_without_authentication_asks_nobody_and_only_if_it_is_written_ou
         audiences: audiences.clone(),
         allowed_clients: Vec::new(),
         auth_server_metadata,
+        sender_constraint: None,
     };
     assert_eq!(build(&with(&[]), &[config()]).err(), Some(AuthenticatorError::NoProvider));
     let mut twin = config();

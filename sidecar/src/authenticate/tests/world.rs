@@ -1,11 +1,15 @@
 //! Everything around the stage: a clock moved by hand, a network that is a table, and one route.
 
 use super::issuer::{ISSUER, Key, NOW, RESOURCE, key_set};
-use crate::authenticate::{Authenticator, Document, Fetch, FetchFailure, Provider, Providers, Refusal, TokenCache};
+use crate::authenticate::{
+    Addressed, Authenticated, Authenticator, AuthenticatorError, Document, Fetch, FetchFailure, Presented, ProofMemory,
+    Provider, Providers, Refusal, TokenCache,
+};
 use crate::clock::Clock;
+use crate::session::SessionKeys;
 use futures_util::future::BoxFuture;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,6 +18,7 @@ use std::time::Duration;
 use tollward_policy::config::{
     Algorithm, AuthConfig, AuthServerMetadata, ClaimNames, ProviderConfig, RefreshConfig, TokenType,
 };
+use tollward_policy::endpoint::Endpoint;
 use tollward_policy::principal::{Principal, TokenPrincipal};
 use tollward_policy::reason::Reason;
 
@@ -145,6 +150,7 @@ pub(super) fn route(audiences: &[&str], clients: &[&str]) -> AuthConfig {
         audiences: list(audiences),
         allowed_clients: list(clients),
         auth_server_metadata: AuthServerMetadata::Off,
+        sender_constraint: None,
     }
 }
 
@@ -154,6 +160,7 @@ pub(super) struct World {
     pub(super) network: Arc<Network>,
     pub(super) providers: Arc<Providers>,
     pub(super) cache: Arc<TokenCache>,
+    pub(super) proofs: Arc<ProofMemory>,
     pub(super) config: ProviderConfig,
     pub(super) authenticator: Authenticator,
 }
@@ -165,15 +172,12 @@ impl World {
         let network = Arc::new(Network::default());
         let providers = Providers::new(Arc::clone(&network) as _, Arc::clone(&clock) as _);
         let cache = Arc::new(TokenCache::new());
-        let authenticator = Authenticator::new(
-            &route(&[RESOURCE], &[]),
-            std::slice::from_ref(&config),
-            &providers,
-            Arc::clone(&cache),
-            Arc::clone(&clock) as _,
-        )
-        .unwrap();
-        Self { clock, network, providers: Arc::new(providers), cache, config, authenticator }
+        // Requests of tests come some time after the start.
+        let proofs = Arc::new(ProofMemory::new(NOW - 1000));
+        let auth = route(&[RESOURCE], &[]);
+        let configs = std::slice::from_ref(&config);
+        let authenticator = build(&auth, configs, &providers, &cache, &clock, &proofs).unwrap();
+        Self { clock, network, providers: Arc::new(providers), cache, proofs, config, authenticator }
     }
 
     /// With these keys, and ready.
@@ -190,14 +194,16 @@ impl World {
 
     /// Another route of the same process.
     pub(super) fn route(&self, audiences: &[&str], clients: &[&str]) -> Authenticator {
-        Authenticator::new(
-            &route(audiences, clients),
-            std::slice::from_ref(&self.config),
-            &self.providers,
-            Arc::clone(&self.cache),
-            Arc::clone(&self.clock) as _,
-        )
-        .unwrap()
+        self.build(&route(audiences, clients), std::slice::from_ref(&self.config)).unwrap()
+    }
+
+    /// An authenticator of the same process for any `auth`.
+    pub(super) fn build(
+        &self,
+        auth: &AuthConfig,
+        configs: &[ProviderConfig],
+    ) -> Result<Authenticator, AuthenticatorError> {
+        build(auth, configs, &self.providers, &self.cache, &self.clock, &self.proofs)
     }
 
     pub(super) async fn call(&self, token: &str) -> Result<TokenPrincipal, Refusal> {
@@ -221,11 +227,31 @@ impl World {
     }
 }
 
+fn build(
+    auth: &AuthConfig,
+    configs: &[ProviderConfig],
+    providers: &Providers,
+    cache: &Arc<TokenCache>,
+    clock: &Arc<ManualClock>,
+    proofs: &Arc<ProofMemory>,
+) -> Result<Authenticator, AuthenticatorError> {
+    let endpoint = Endpoint::parse(RESOURCE).unwrap();
+    let keys = SessionKeys::new([(1, [7; 32])]).unwrap();
+    let addressed = Addressed { endpoint: &endpoint, hosts: &[], server: "uid-1", keys: &keys, proofs };
+    Authenticator::new(auth, configs, providers, Arc::clone(cache), Arc::clone(clock) as _, &addressed)
+}
+
+/// Judges a POST with these headers on a connection without client certificate.
+pub(super) async fn judge(authenticator: &Authenticator, headers: &HeaderMap) -> Result<Authenticated, Refusal> {
+    let presented = Presented { headers, method: &Method::POST, certificate: None };
+    authenticator.authenticate(presented, || Ok(())).await
+}
+
 /// Calls with a token.
 pub(super) async fn call(authenticator: &Authenticator, token: &str) -> Result<TokenPrincipal, Refusal> {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::from_bytes(format!("Bearer {token}").as_bytes()).unwrap());
-    match authenticator.authenticate(&headers, || Ok(())).await? {
+    match judge(authenticator, &headers).await?.principal {
         Principal::Token(token) => Ok((*token).clone()),
         Principal::Anonymous => panic!("a token gave an anonymous caller"),
     }

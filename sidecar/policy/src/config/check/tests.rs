@@ -115,6 +115,19 @@ fn content_that_can_not_be_enforced_is_refused() {
         ("/routes/0/upstream/responseTimeoutSeconds", json!(0), "must be 1 to"),
         ("/routes/0/auth/providers", json!(["shop/idp", "shop/idp"]), "two providers of the issuer"),
         ("/identityProviders/0/issuer", json!("idp"), "absolute"),
+        ("/routes/0/auth/senderConstraint", json!({"mode": "Required"}), "must have dpop or mutualTls"),
+        (
+            "/routes/0/auth/senderConstraint",
+            json!({"mode": "Required", "mutualTls": true}),
+            "mutualTls needs TLS on the public listener",
+        ),
+        ("/routes/0/auth/senderConstraint", json!({"mode": "Off", "mutualTls": true}), "unknown variant"),
+        (
+            "/routes/0/auth/senderConstraint",
+            json!({"mode": "Optional", "dpop": {"nonce": "Off", "proofMaxAgeSeconds": 301}}),
+            "proofMaxAgeSeconds must be 5 to 300, not 301",
+        ),
+        ("/routes/0/auth/senderConstraint", json!({"mode": "Optional", "dpop": {"nonce": "Off"}}), "missing field"),
         ("/minReader", json!(2), "upgrade the data plane"),
         ("/generation", json!(null), "invalid type"),
     ];
