@@ -120,6 +120,9 @@ pub(crate) struct DevArguments {
     /// Give a user's tokens a claim. VALUE is text; one that starts with [, { or " is JSON. May be repeated.
     #[arg(long = "user", value_name = "NAME=CLAIM:VALUE")]
     pub(crate) users: Vec<UserClaim>,
+    /// A folder with one file for each key stands for a Secret that the manifests name. May be repeated.
+    #[arg(long = "secret", value_name = "NAME=FOLDER")]
+    pub(crate) secrets: Vec<SecretFolder>,
     /// Play a client against it, step by step, check every answer, and end.
     #[arg(long)]
     pub(crate) walkthrough: bool,
@@ -129,6 +132,27 @@ pub(crate) struct DevArguments {
     /// The MCP server's command, after `--`.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) server_command: Vec<String>,
+}
+
+/// A folder that stands for a Secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SecretFolder {
+    /// Name of the Secret.
+    pub(crate) name: String,
+    /// The folder.
+    pub(crate) folder: PathBuf,
+}
+
+impl FromStr for SecretFolder {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, folder) = text
+            .split_once('=')
+            .filter(|(name, folder)| !name.is_empty() && !folder.is_empty())
+            .ok_or("write NAME=FOLDER, for instance crm=secrets/crm")?;
+        Ok(Self { name: name.to_owned(), folder: folder.into() })
+    }
 }
 
 /// A claim of a user's tokens.

@@ -132,6 +132,7 @@ mod tests {
                 policy_digest: None,
             },
             limits: vec![],
+            upstream_identity: None,
             outcome: Some(Outcome {
                 status: Some(200),
                 rpc_code: None,

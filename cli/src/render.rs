@@ -84,6 +84,9 @@ fn describe(keys: &KeysSecret, screen: &Screen) {
             KeyEntry::Certificate { certificate, private_key, names } => {
                 format!("{certificate}, {private_key}: a certificate for {}", names.join(", "))
             }
+            KeyEntry::Assertion { private_key, earlier, later } => {
+                format!("{private_key}, {earlier}, {later}: keys for assertions to the server")
+            }
             KeyEntry::ClientAuthority { file } => format!("{file}: who signs the operator's client certificate"),
         };
         screen.line(&format!("#   {text}"));

@@ -12,6 +12,7 @@ mod root;
 pub use certificate::CertificateError;
 pub use root::{ROOT_SECRET, RootError, load_or_create};
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use derive::{Purpose, derive};
 use jiff::Timestamp;
 use rcgen::{CertificateParams, KeyPair};
@@ -64,6 +65,23 @@ impl Authority {
         epoch: Epoch,
     ) -> Result<Zeroizing<[u8; derive::KEY_LENGTH]>, CertificateError> {
         derive(&self.root, Purpose::Session, uid, &epoch.0.to_be_bytes())
+    }
+
+    /// The private key, a seed of Ed25519, for signing assertions to a server in an epoch.
+    pub fn assertion_key(
+        &self,
+        uid: &str,
+        epoch: Epoch,
+    ) -> Result<Zeroizing<[u8; derive::KEY_LENGTH]>, CertificateError> {
+        derive(&self.root, Purpose::Assertion, uid, &epoch.0.to_be_bytes())
+    }
+
+    /// The public key to it, so that replicas of neighbouring epochs can be verified by each other's key set.
+    pub fn assertion_public_key(&self, uid: &str, epoch: Epoch) -> Result<Vec<u8>, CertificateError> {
+        let seed = self.assertion_key(uid, epoch)?;
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice())
+            .map_err(|_| CertificateError::Cryptography("a public key can't be derived".into()))?;
+        Ok(pair.public_key().as_ref().to_vec())
     }
 
     /// Ten digits that nobody without the root key can foresee, so that nobody can put an object of that name in the way.

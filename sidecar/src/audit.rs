@@ -16,7 +16,7 @@ mod trail;
 
 pub use lines::{LinesSink, LinesWriter};
 pub use otel::OtelSink;
-pub use record::{BoundTo, Call, Caller, Decision, Ended, HttpFacts, LimitState, Outcome, Record};
+pub use record::{BoundTo, Call, Caller, Decision, Ended, HttpFacts, LimitState, Outcome, Record, Shown};
 pub use redact::Redactor;
 pub use sink::{AuditSink, Fanout, SinkError};
 pub use trail::{Auditor, Trail};

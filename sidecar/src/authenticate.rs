@@ -49,6 +49,7 @@ mod withdrawn;
 
 pub use algorithm::PROOF_ALGORITHMS;
 pub use bearer::{AUTHORIZATION_LIST, AUTHORIZATION_REPEATED, AUTHORIZATION_SCHEME};
+pub(crate) use bearer::{SubjectToken, subject_token};
 pub use cache::TokenCache;
 pub use fetch::{Document, Fetch, FetchFailure, GuardedFetch};
 pub use nonce::Nonce;

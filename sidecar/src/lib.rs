@@ -3,7 +3,7 @@
 //! Map, from the socket inwards:
 //! - [`listen`] accepts connections, [`run`] puts a process together, [`reload`] and [`state`] change its policy.
 //! - [`pipeline`] is the one way of a request; each file in its folder is a stage.
-//! - Stages use [`authenticate`], [`envelope`], [`session`], [`limiter`], [`response`], [`audit`], [`trace`], which know
+//! - Stages use [`authenticate`], [`envelope`], [`session`], [`limiter`], [`response`], [`audit`], [`trace`], [`upstream_identity`], which know
 //!   nothing of each other's business; [`denial`] is the only place where a refusal becomes HTTP.
 //! - [`snapshot`] is the compiled configuration; [`observe`] tells probes, Prometheus and the operator how it goes.
 
@@ -27,5 +27,6 @@ pub mod snapshot;
 pub mod state;
 pub mod thumbprint;
 pub mod trace;
+pub mod upstream_identity;
 
 pub use tollward_telemetry as telemetry;

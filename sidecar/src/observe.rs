@@ -2,6 +2,7 @@
 //!
 //! Nothing here changes anything: no reload, no dump of configuration, no quit.
 
+mod assertion_keys;
 mod probes;
 mod report;
 
@@ -40,6 +41,10 @@ impl Observed {
             if providers.peek().is_some() && !providers.any(|provider| provider.ready()) {
                 reasons.push(format!("no keys of any identity provider of {}", route.name));
             }
+        }
+        let now = self.state.clock().unix_seconds();
+        for route in self.state.last_good().routes() {
+            reasons.extend(route.identity.unready(now).map(|reason| format!("{}: {reason}", route.name)));
         }
         if self.state.current().is_err() {
             reasons.push("a newer configuration could not be read for too long".to_owned());

@@ -1,13 +1,14 @@
 //! The one way of a request through Tollward.
 //!
 //! Flow: admit -> route -> origin -> discovery -> identify (with the limit of failed authentications) -> understand -> resume
-//! -> authorize -> charge -> forward -> deliver. Each stage's output has private fields and is the only input of the
+//! -> authorize -> charge -> assume -> forward -> deliver. Each stage's output has private fields and is the only input of the
 //! next, so that no stage can be left out.
 //!
 //! Guarantees: every request, whatever its method, revision, media type and HTTP version, passes here. A refused request
 //! never reaches the upstream. Exactly one audit record ends every request, also when the client vanishes.
 
 mod admit;
+mod assume;
 mod authorize;
 mod capacity;
 mod charge;
@@ -18,6 +19,7 @@ mod forward;
 mod guess;
 mod identify;
 mod origin;
+mod passed_on;
 mod refuse;
 mod resume;
 mod route;
@@ -32,8 +34,8 @@ use crate::audit::{Auditor, Trail};
 use crate::denial::{DPOP_NONCE, Denial};
 use crate::listen::Peer;
 use crate::state::State;
+use assume::Assumed;
 use axum::body::Body;
-use charge::Charged;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use refuse::{refuse, size};
@@ -74,7 +76,7 @@ enum Judged {
     /// An answer of our own.
     Local(Response<Body>),
     /// A call that may pass, and the version of the configuration that says so.
-    Call(Box<Charged>, u64),
+    Call(Box<Assumed>, u64),
 }
 
 impl Pipeline {
@@ -121,25 +123,26 @@ impl Pipeline {
         let understood = understand::understand(identified, &self.capacity, trail).await?;
         let resumed = resume::resume(understood, self.state.clock())?;
         let permitted = authorize::authorize(resumed)?;
-        Ok(Judged::Call(Box::new(charge::charge(permitted)?), version))
+        let charged = charge::charge(permitted)?;
+        Ok(Judged::Call(Box::new(assume::assume(charged, trail).await?), version))
     }
 
     /// The stages that act.
     async fn pass(
         &self,
-        call: Charged,
+        call: Assumed,
         version: u64,
         mut trail: Trail,
         inbound: &tollward_telemetry::Inbound,
     ) -> Response<Body> {
-        let understood = &call.permitted.resumed.understood;
+        let understood = &call.charged.permitted.resumed.understood;
         let mut tenure = Tenure::new(&self.state, understood.route.clone(), understood.principal.clone(), version);
         if let Some(withdrawn) = tenure.ended() {
             return tenure.refuse(&withdrawn, trail);
         }
-        if let Err(error) = trail.intend(call.rule(), call.standings()) {
+        if let Err(error) = trail.intend(call.charged.rule(), call.charged.standings()) {
             tracing::error!(%error, "a call was refused since its audit record can't be stored");
-            return refuse(&Denial::new(Reason::AuditUnavailable).id(call.request_id()), trail);
+            return refuse(&Denial::new(Reason::AuditUnavailable).id(call.charged.request_id()), trail);
         }
         let headers = self.tracing.upstream_headers(inbound, trail.span());
         let answered = tokio::select! {

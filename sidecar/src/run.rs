@@ -12,6 +12,7 @@ use crate::reload::{ConfigWatch, Loaded, ReadError, read, watch_certificates};
 use crate::snapshot::{CompileError, Parts};
 use crate::state::State;
 use crate::trace::Tracing;
+use crate::upstream_identity::{GuardedTokenEndpoint, Identities};
 use axum::Router;
 use axum::body::Body;
 use governor::clock::DefaultClock;
@@ -33,6 +34,10 @@ use tower::ServiceExt as _;
 /// Bounds of a fetch of keys or metadata.
 const FETCH: FetchLimits =
     FetchLimits { total: Duration::from_secs(10), connect: Duration::from_secs(3), max_body: 1024 * 1024 };
+
+/// Bounds of a token exchange, for which a call waits.
+const EXCHANGE: FetchLimits =
+    FetchLimits { total: Duration::from_secs(5), connect: Duration::from_secs(2), max_body: 64 * 1024 };
 
 /// What a process is made of.
 pub struct Setup {
@@ -170,11 +175,14 @@ fn parts(dial: &DialConfig, clock: Arc<dyn Clock>) -> Result<Parts, StartError> 
     };
     let allow = dial.allow.iter().map(|entry| Allowance { cidr: entry.cidr, scheme: scheme(entry.scheme) }).collect();
     let policy = DialPolicy { allow, deny: dial.deny.clone() };
-    let fetch = Arc::new(GuardedFetch::new(policy, Arc::new(SystemResolver::from_system()?), FETCH));
+    let resolver = Arc::new(SystemResolver::from_system()?);
+    let endpoint = GuardedTokenEndpoint::new(policy.clone(), resolver.clone(), EXCHANGE);
+    let fetch = Arc::new(GuardedFetch::new(policy, resolver, FETCH));
     Ok(Parts {
         providers: Providers::new(fetch, clock.clone()),
         tokens: Arc::new(TokenCache::new()),
         proofs: Arc::new(ProofMemory::new(clock.unix_seconds())),
+        identities: Identities::new(Arc::new(endpoint)),
         limiter: Limiter::new(DefaultClock::default()),
         clock,
         own_session_keys: Mutex::default(),

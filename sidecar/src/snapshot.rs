@@ -11,7 +11,7 @@ pub use route::{KnownTargets, Route, Upstream};
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use tollward_policy::config::HttpLimits;
+use tollward_policy::config::{ASSERTION_KEYS, HttpLimits};
 use tollward_policy::endpoint::{RESOURCE_METADATA, SERVER_METADATA};
 
 /// What a path on the public listener leads to.
@@ -23,6 +23,8 @@ pub enum Destination {
     ResourceMetadata(Arc<Route>),
     /// The metadata of its one authorization server.
     ServerMetadata(Arc<Route>),
+    /// The keys by which its MCP server verifies assertions. No client reads them, and no metadata names them.
+    AssertionKeys(Arc<Route>),
 }
 
 /// A compiled configuration.
@@ -49,6 +51,9 @@ impl Snapshot {
             let mut add = |path: String, destination| by_path.entry(path).or_default().push(destination);
             add(route.endpoint.path().to_owned(), Destination::Mcp(route.clone()));
             add(route.endpoint.metadata_path(), Destination::ResourceMetadata(route.clone()));
+            if route.identity.key_set().is_some() {
+                add(format!("{ASSERTION_KEYS}{}", route.endpoint.path()), Destination::AssertionKeys(route.clone()));
+            }
             // The root forms can speak for one endpoint of a host only.
             if routes.iter().filter(|other| other.endpoint.authority() == route.endpoint.authority()).count() == 1 {
                 add(RESOURCE_METADATA.to_owned(), Destination::ResourceMetadata(route.clone()));
@@ -81,7 +86,10 @@ impl Destination {
     /// The route.
     pub fn route(&self) -> &Arc<Route> {
         match self {
-            Self::Mcp(route) | Self::ResourceMetadata(route) | Self::ServerMetadata(route) => route,
+            Self::Mcp(route)
+            | Self::ResourceMetadata(route)
+            | Self::ServerMetadata(route)
+            | Self::AssertionKeys(route) => route,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Map, from the outside inwards:
 //! - [`world`] joins everything and knows what a refusal must look like.
 //! - [`issuer`] is an authorization server, [`upstream`] an MCP server, [`client`] an MCP client; [`mcp`] writes messages.
+//! - [`exchange`] is a token endpoint that exchanges tokens.
 //! - [`sidecar`] runs the data plane in this process, [`program`] runs the real binary; [`config`] writes their file, and
 //!   [`operator`] reads their report.
 //! - [`real`] is programs that other people wrote, as processes.
@@ -27,6 +28,7 @@ pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod deadline;
+pub mod exchange;
 pub mod issuer;
 pub mod key;
 pub mod loopback;

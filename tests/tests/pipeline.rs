@@ -54,5 +54,9 @@ mod smuggling;
 mod storm;
 #[path = "pipeline/streams.rs"]
 mod streams;
+#[path = "pipeline/token_exchange.rs"]
+mod token_exchange;
 #[path = "pipeline/tokens.rs"]
 mod tokens;
+#[path = "pipeline/upstream_identity.rs"]
+mod upstream_identity;

@@ -2,10 +2,13 @@
 //! addresses, no certificates, and an authorization server within reach. No input or output.
 
 use crate::manifests::{Compiled, Refused};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use tollward_desired::LocalPlace;
 use tollward_policy::config::{
     Algorithm, AuthConfig, ClaimNames, ProviderConfig, RefreshConfig, RouteConfig, SidecarConfig, TokenType,
+    UpstreamIdentity,
 };
 use url::Url;
 
@@ -25,6 +28,8 @@ pub(crate) struct Place {
     pub(crate) upstream: UpstreamPlace,
     /// Whose tokens count.
     pub(crate) issuer: IssuerPlace,
+    /// Folders that stand for Secrets.
+    pub(crate) secrets: BTreeMap<String, PathBuf>,
 }
 
 /// Where the MCP server is.
@@ -64,6 +69,9 @@ pub(crate) enum PlanError {
         /// How many it has.
         count: usize,
     },
+    /// The built-in authorization server has nothing to give in exchange.
+    #[error("`{0}` exchanges tokens, which the built-in authorization server does not; name another with --issuer")]
+    Exchange(String),
     /// A URL that can't be read.
     #[error("`{0}` is no URL")]
     Url(String),
@@ -78,7 +86,9 @@ pub(crate) fn localize(compiled: &Compiled, place: &Place) -> Result<SidecarConf
         UpstreamPlace::Url(url) => url.to_string(),
     };
     let observe = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let mut config = compiled.at(&url, LocalPlace::loopback(place.public, observe, upstream))?;
+    let secrets = place.secrets.clone();
+    let local = LocalPlace { secrets, ..LocalPlace::loopback(place.public, observe, upstream) };
+    let mut config = compiled.at(&url, local)?;
     config.process.drain_seconds = DRAIN_SECONDS;
     adapt(config, place)
 }
@@ -121,6 +131,9 @@ fn trust(
     };
     match issuer {
         IssuerPlace::Nobody => Ok(declared.to_vec()),
+        IssuerPlace::BuiltIn(_) if matches!(route.upstream.identity, UpstreamIdentity::TokenExchange { .. }) => {
+            Err(PlanError::Exchange(route.server.name.clone()))
+        }
         IssuerPlace::BuiltIn(issuer) => {
             *providers = vec![BUILT_IN.to_owned()];
             *audiences = vec![route.endpoint.url.clone()];
@@ -131,9 +144,13 @@ fn trust(
             Ok(vec![built_in(issuer)])
         }
         IssuerPlace::Given(issuer) => match declared {
-            [provider] => {
-                Ok(vec![ProviderConfig { issuer: issuer.clone(), jwks_url: None, ca_file: None, ..provider.clone() }])
-            }
+            [provider] => Ok(vec![ProviderConfig {
+                issuer: issuer.clone(),
+                jwks_url: None,
+                token_url: None,
+                ca_file: None,
+                ..provider.clone()
+            }]),
             several => Err(PlanError::Providers { server: route.server.name.clone(), count: several.len() }),
         },
     }
@@ -147,6 +164,7 @@ fn built_in(issuer: &str) -> ProviderConfig {
         name: BUILT_IN.to_owned(),
         issuer: issuer.to_owned(),
         jwks_url: None,
+        token_url: None,
         ca_file: None,
         algorithms: vec![Algorithm::ES256],
         token_types: vec![TokenType::AccessToken],

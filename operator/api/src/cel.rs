@@ -1,9 +1,10 @@
 //! Rules that several kinds share, and those that are generated from the lists of the data plane.
 
 use crate::duration::GoDuration;
-use crate::owned::SIDECAR_UID;
+use crate::owned::{ASSERTION_VARIABLES, SIDECAR_UID};
 use crate::ports;
 use kube::core::{Message, Rule};
+use tollward_policy::config::taken_headers;
 use tollward_policy::scope::OMNIBUS;
 
 /// A rule with a fixed message.
@@ -52,6 +53,27 @@ pub(crate) fn free_uid() -> Rule {
     rule(
         format!("self != {SIDECAR_UID}"),
         &format!("user id {SIDECAR_UID} is Tollward's own; run the server under another one"),
+    )
+}
+
+/// A header that a credential may stand in: generated from the list that the data plane goes by.
+pub(crate) fn credential_header() -> Rule {
+    let (names, prefixes) = taken_headers();
+    let names: Vec<_> = names.iter().map(|name| format!("'{name}'")).collect();
+    let prefixes: Vec<_> = prefixes.iter().map(|prefix| format!("self.lowerAscii().startsWith('{prefix}')")).collect();
+    naming(
+        format!("!(self.lowerAscii() in [{}]) && !({})", names.join(", "), prefixes.join(" || ")),
+        "'header ' + self + ' has a meaning of its own; a credential may not stand in it'",
+    )
+}
+
+/// An environment variable that Tollward does not set; see [`crate::owned`].
+pub(crate) fn free_variable() -> Rule {
+    naming(
+        format!("!self.name.startsWith('{ASSERTION_VARIABLES}')"),
+        format!(
+            "'environment variable ' + self.name + ' is set by Tollward: names that start with {ASSERTION_VARIABLES} are reserved'"
+        ),
     )
 }
 

@@ -17,13 +17,16 @@ pub enum ConditionType {
     ResolvedRefs,
     /// The data plane enforces this generation.
     Programmed,
+    /// What the server behind gets to see of its callers. Always true; the reason and the message say what.
+    UpstreamIdentity,
     /// Requests are served as specified.
     Ready,
 }
 
 impl ConditionType {
     /// Every type, in the order in which they become true.
-    pub const ALL: &'static [Self] = &[Self::Accepted, Self::ResolvedRefs, Self::Programmed, Self::Ready];
+    pub const ALL: &'static [Self] =
+        &[Self::Accepted, Self::ResolvedRefs, Self::Programmed, Self::UpstreamIdentity, Self::Ready];
 
     /// The `type` of the condition.
     pub const fn as_str(self) -> &'static str {
@@ -31,6 +34,7 @@ impl ConditionType {
             Self::Accepted => "Accepted",
             Self::ResolvedRefs => "ResolvedRefs",
             Self::Programmed => "Programmed",
+            Self::UpstreamIdentity => "UpstreamIdentity",
             Self::Ready => "Ready",
         }
     }
@@ -80,6 +84,7 @@ reasons! {
     InvalidLimit = "A rate limit can't be enforced.";
     InvalidEndpoint = "The endpoint's URL, hosts or origins can't be served.";
     InvalidWorkload = "The workload asks for something that a sealed pod can't have.";
+    InvalidUpstreamAuth = "The identity for the server behind can't be shown, or would be too powerful.";
     InvalidProvider = "The identity provider's description can't be enforced.";
     EndpointConflict = "Another server has the same endpoint, and it is older.";
     AudienceNotExclusive = "Another server accepts the same audience of the same issuer, so its tokens would work here.";
@@ -89,6 +94,10 @@ reasons! {
     Rejected = "The API server or the data plane refused what the operator wrote.";
     DataPlaneUnreachable = "No replica of the data plane answers.";
     ReplicasUnavailable = "Replicas are not ready.";
+    NoIdentity = "The server gets to see nothing of the caller.";
+    SignedAssertion = "The server gets a signed statement about each caller.";
+    ExchangedToken = "The server gets a token of its own for each caller.";
+    SharedCredential = "The server sees all callers as one account.";
     DiscoveryFailed = "The issuer's metadata or keys can't be fetched.";
 }
 

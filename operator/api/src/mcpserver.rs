@@ -10,6 +10,7 @@ mod session;
 mod source;
 mod status;
 mod transport;
+mod upstream_auth;
 mod volume;
 mod workload;
 
@@ -23,6 +24,10 @@ pub use session::SessionSpec;
 pub use source::{ServiceSource, Source, SourceType};
 pub use status::{EndpointStatus, MCPServerStatus, ProviderStatus, ReplicaStatus};
 pub use transport::{Transport, TransportType};
+pub use upstream_auth::{
+    ActAs, Credential, CredentialScheme, ExchangeClient, SignedAssertion, TokenExchange, UpstreamAuthSpec,
+    UpstreamAuthType,
+};
 pub use volume::{ClaimVolume, ConfigMapVolume, EmptyDirVolume, KeyToPath, Medium, SecretVolume, Volume, VolumeMount};
 pub use workload::{Resources, Workload};
 
@@ -52,7 +57,9 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = cel::rule("self.metadata.name.size() <= 52", "metadata.name must have at most 52 characters, so that the names of the objects made for the server fit"),
     validation = cel::rule("self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')", "metadata.name must start with a letter and have only lower-case letters, digits and -, so that a Service can be named after it"),
-    validation = cel::rule("!self.metadata.name.endsWith('-tollward') && !self.metadata.name.startsWith('tollward-')", "metadata.name must not start with tollward- or end with -tollward: such names belong to Tollward")
+    validation = cel::rule("!self.metadata.name.endsWith('-tollward') && !self.metadata.name.startsWith('tollward-')", "metadata.name must not start with tollward- or end with -tollward: such names belong to Tollward"),
+    validation = cel::rule("!has(self.spec.upstreamAuth) || !(self.spec.upstreamAuth.type in ['SignedAssertion', 'TokenExchange']) || self.spec.auth.mode == 'OAuth'", "upstreamAuth.type SignedAssertion and TokenExchange need auth.mode OAuth: without it callers are unknown"),
+    validation = cel::rule("!has(self.spec.upstreamAuth) || self.spec.upstreamAuth.type != 'TokenExchange' || (has(self.spec.auth.identityProviders) && self.spec.auth.identityProviders.size() == 1)", "upstreamAuth.type TokenExchange needs exactly one entry in auth.identityProviders: a caller's token may go to its issuer only")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = cel::rule(
@@ -67,6 +74,9 @@ pub struct MCPServerSpec {
     pub endpoint: EndpointSpec,
     /// Who may call, and what. Everything that no rule allows is denied.
     pub auth: AuthSpec,
+    /// As whom Tollward calls the server. If not given, as nobody: no header says who calls.
+    #[serde(default, skip_serializing_if = "UpstreamAuthSpec::is_none")]
+    pub upstream_auth: UpstreamAuthSpec,
     /// Sessions of protocol revisions before 2026-07-28.
     #[serde(default)]
     pub session: SessionSpec,

@@ -7,6 +7,8 @@
 pub const MAX_SERVER_NAME: usize = 52;
 /// The user id of the data plane, which workloads may not have.
 pub const SIDECAR_UID: i64 = 64420;
+/// Beginning of the environment variables that tell a server how to verify signed assertions.
+pub const ASSERTION_VARIABLES: &str = "TOLLWARD_ASSERTION_";
 
 const PREFIX: &str = "tollward-";
 const SUFFIX: &str = "-tollward";

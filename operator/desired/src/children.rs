@@ -1,5 +1,6 @@
 //! The Kubernetes objects of a server: a closed struct, so that applying it can't forget one.
 
+mod assertion;
 mod container;
 mod deployment;
 mod keys;

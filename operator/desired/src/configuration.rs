@@ -1,5 +1,7 @@
 //! The `SidecarConfig` of a server: compiled from what was validated, for a pod or for this machine.
 
+mod upstream_identity;
+
 use crate::finding::{Finding, Findings, rejected};
 use crate::local::LocalPlace;
 use crate::names::{self, AUTHORITIES_FOLDER, CERTIFICATE_FOLDER, KEYS_FOLDER};
@@ -57,6 +59,10 @@ impl Configuration {
 
 /// Compiles and writes the configuration. What the data plane would refuse is a finding.
 pub fn configuration(server: &Validated, place: &Place) -> Result<Configuration, Vec<Finding>> {
+    let missing = upstream_identity::missing(server, place);
+    if !missing.is_empty() {
+        return Err(missing);
+    }
     let config = compile_config(server, place);
     let problems = check(&config);
     if !problems.is_empty() {
@@ -181,6 +187,7 @@ fn route(server: &Validated, place: &Place) -> RouteConfig {
             connect_timeout_seconds: server.install.upstream.connect_seconds,
             response_timeout_seconds: server.install.upstream.response_seconds,
             idle_timeout_seconds: server.install.upstream.idle_seconds,
+            identity: upstream_identity::identity(server, place),
         },
         auth: server.auth.clone(),
         scopes: server.scopes.clone(),

@@ -1,7 +1,9 @@
 //! A server on this machine, for `tollward dev`: other listeners, another upstream, plain HTTP, and loopback may be dialled.
 
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use tollward_api::MCPServer;
 use tollward_api::mcpserver::{SenderMethod, TlsMode, TlsSpec};
 use tollward_policy::config::{Allowance, Role, Scheme};
@@ -18,6 +20,8 @@ pub struct LocalPlace {
     pub upstream_url: String,
     /// What may be dialled besides what the installation allows.
     pub allow: Vec<Allowance>,
+    /// Folders that stand for mounted Secrets, by the Secret's name: one file for each key.
+    pub secrets: BTreeMap<String, PathBuf>,
 }
 
 impl LocalPlace {
@@ -31,7 +35,7 @@ impl LocalPlace {
             .into_iter()
             .flat_map(|cidr| [Scheme::Http, Scheme::Https].map(|scheme| Allowance { cidr, scheme }))
             .collect();
-        Self { public, observe, upstream_url: upstream_url.into(), allow }
+        Self { public, observe, upstream_url: upstream_url.into(), allow, secrets: BTreeMap::new() }
     }
 
     /// The data plane dials loopback as a sidecar does, anything else as a relay.

@@ -18,6 +18,12 @@ pub const KEYS_FOLDER: &str = "/etc/tollward/keys";
 pub const CERTIFICATE_FOLDER: &str = "/etc/tollward/certificate";
 /// Folder with one folder for each provider's certificate authority.
 pub const AUTHORITIES_FOLDER: &str = "/etc/tollward/authorities";
+/// Folder with one folder for each Secret that says as whom the server is called.
+pub const UPSTREAM_FOLDER: &str = "/etc/tollward/upstream";
+/// File with the private key of signed assertions.
+pub const ASSERTION_KEY: &str = "assertion.key";
+/// Files with the public keys of the epochs before and after.
+pub const ASSERTION_NEIGHBOURS: [&str; 2] = ["assertion-earlier.pub", "assertion-later.pub"];
 /// Annotation of pods with the digest of what only a new process takes up.
 pub const PROCESS_DIGEST: &str = "tollward.dev/process-digest";
 /// Annotation of the ConfigMap with the digest of the configuration.

@@ -13,11 +13,13 @@ mod rules;
 mod scopes;
 mod sender;
 mod siblings;
+mod upstream_auth;
 mod workload;
 
 pub use crate::identity::Identity;
 pub use endpoint::{EndpointPlan, TlsPlan};
 pub use providers::ProviderPlan;
+pub use upstream_auth::{FormPlan, MountedSecret, UpstreamAuthPlan};
 
 use crate::finding::{Finding, Findings};
 use crate::inputs::Inputs;
@@ -45,6 +47,7 @@ pub struct Validated {
     pub(crate) shape: Shape,
     pub(crate) endpoint: EndpointPlan,
     pub(crate) auth: AuthConfig,
+    pub(crate) upstream_auth: UpstreamAuthPlan,
     pub(crate) providers: Vec<ProviderPlan>,
     pub(crate) scopes: Vec<ScopeConfig>,
     pub(crate) initial_scopes: Vec<ScopeName>,
@@ -85,6 +88,11 @@ impl Validated {
         &self.providers
     }
 
+    /// As whom the server is called.
+    pub fn upstream_auth(&self) -> &UpstreamAuthPlan {
+        &self.upstream_auth
+    }
+
     /// What is behind the endpoint.
     pub fn shape(&self) -> &Shape {
         &self.shape
@@ -114,6 +122,8 @@ fn judge(inputs: &Inputs, findings: &mut Findings) -> Option<Validated> {
     let session_seconds = audit::session_seconds(&spec.session, findings);
     let audit = audit::judge(&spec.audit, &inputs.install, findings);
     let endpoint = endpoint?;
+    let upstream_auth =
+        upstream_auth::judge(&spec.upstream_auth, &spec.auth, &endpoint, &providers, &identity, findings);
     let auth = auth::judge(&spec.auth, &endpoint, &identity, findings)?;
     let scopes = scopes?;
     Some(Validated {
@@ -122,6 +132,7 @@ fn judge(inputs: &Inputs, findings: &mut Findings) -> Option<Validated> {
         shape: shape?,
         endpoint,
         auth,
+        upstream_auth: upstream_auth?,
         providers,
         scopes: scopes.declared,
         initial_scopes: scopes.initial,

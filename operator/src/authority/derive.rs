@@ -12,6 +12,8 @@ pub(super) const KEY_LENGTH: usize = 32;
 pub(super) enum Purpose {
     /// Sealing session ids.
     Session,
+    /// Signing assertions to MCP servers.
+    Assertion,
     /// Naming objects.
     Name,
 }
@@ -20,6 +22,7 @@ impl Purpose {
     const fn label(self) -> &'static [u8] {
         match self {
             Self::Session => b"tollward/v1/session",
+            Self::Assertion => b"tollward/v1/assertion",
             Self::Name => b"tollward/v1/name",
         }
     }

@@ -1,6 +1,7 @@
 //! What the root keys promise.
 
 use super::{DEFAULT_PERIOD, Epoch, root};
+use ::aws_lc_rs::signature::Ed25519KeyPair;
 use jiff::Timestamp;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
@@ -29,6 +30,21 @@ fn keys_of_two_servers_epochs_and_purposes_differ_and_are_always_the_same() {
     assert_ne!(key("a", 1), key("b", 1));
     assert_ne!(key("a", 1), key("a", 2));
     assert_ne!(key("a", 1), root::fresh(now(), DEFAULT_PERIOD).session_key("a", Epoch(1)).unwrap());
+}
+
+#[test]
+fn keys_of_assertions_are_pairs_and_nothing_else_has_them() {
+    let authority = root::fresh(now(), DEFAULT_PERIOD);
+    let private = |uid: &str, epoch| authority.assertion_key(uid, Epoch(epoch)).unwrap();
+    let public = |uid: &str, epoch| authority.assertion_public_key(uid, Epoch(epoch)).unwrap();
+    assert_eq!(private("a", 1), private("a", 1));
+    assert_ne!(private("a", 1), authority.session_key("a", Epoch(1)).unwrap(), "another purpose");
+    for (uid, epoch) in [("b", 1), ("a", 2)] {
+        assert_ne!(private("a", 1), private(uid, epoch));
+        assert_ne!(public("a", 1), public(uid, epoch));
+    }
+    let pair = Ed25519KeyPair::from_seed_and_public_key(private("a", 1).as_slice(), &public("a", 1));
+    pair.unwrap();
 }
 
 #[test]

@@ -77,7 +77,10 @@ fn with_ready(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
     let kind = ConditionType::Ready;
     let blocks = |verdict: &&Verdict| match verdict.condition {
         ConditionType::Programmed => verdict.holds == Holds::False,
-        ConditionType::Accepted | ConditionType::ResolvedRefs | ConditionType::Ready => verdict.holds != Holds::True,
+        ConditionType::Accepted
+        | ConditionType::ResolvedRefs
+        | ConditionType::UpstreamIdentity
+        | ConditionType::Ready => verdict.holds != Holds::True,
     };
     let ready = match verdicts.iter().find(blocks) {
         None => Verdict::yes(kind, ConditionReason::Ready, "Tokens of this provider can be verified."),

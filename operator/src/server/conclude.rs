@@ -1,9 +1,12 @@
 //! What a look at a server amounts to: conditions. Pure.
 
+mod identity;
+
 use super::apply::{ApplyError, Written};
 use crate::condition::{Holds, Verdict};
 use crate::report::ReportError;
 use tollward_api::condition::{ConditionReason, ConditionType};
+use tollward_desired::validate::UpstreamAuthPlan;
 use tollward_desired::{Finding, Subject};
 use tollward_policy::report::Report;
 
@@ -33,6 +36,8 @@ pub struct Running {
     pub audience: Option<String>,
     /// Whose tokens are accepted.
     pub providers: Vec<Trusted>,
+    /// As whom the server behind is called.
+    pub upstream_auth: Box<UpstreamAuthPlan>,
     /// How many pods there should be.
     pub wanted: i64,
     /// Pods of the newest template.
@@ -124,7 +129,7 @@ impl Outcome {
     }
 }
 
-/// The four conditions.
+/// The five conditions.
 pub(super) fn verdicts(outcome: &Outcome) -> Vec<Verdict> {
     let verdicts = match outcome {
         Outcome::Unreadable(error) => unreadable(error),
@@ -142,6 +147,7 @@ fn unreadable(error: &str) -> Vec<Verdict> {
         Verdict::no(ConditionType::Accepted, ConditionReason::Unsupported, message),
         Verdict::unknown(ConditionType::ResolvedRefs, ConditionReason::Pending, "The specification can't be read."),
         stays(ConditionReason::Unsupported),
+        identity::unknown(),
     ]
 }
 
@@ -168,7 +174,7 @@ fn refused(findings: &[Finding]) -> Vec<Verdict> {
     let resolved = verdict(ConditionType::ResolvedRefs, ConditionReason::ResolvedRefs);
     let reason = [&accepted, &resolved].into_iter().find(|verdict| verdict.holds != Holds::True).map(|it| it.reason);
     let stays = stays(reason.unwrap_or(ConditionReason::Invalid));
-    vec![accepted, resolved, stays]
+    vec![accepted, resolved, stays, identity::unknown()]
 }
 
 fn unwritten(error: &ApplyError) -> Vec<Verdict> {
@@ -180,6 +186,7 @@ fn unwritten(error: &ApplyError) -> Vec<Verdict> {
             ConditionReason::ResolvedRefs.meaning(),
         ),
         Verdict::no(ConditionType::Programmed, error.reason(), error.to_string()),
+        identity::unknown(),
     ]
 }
 
@@ -192,6 +199,7 @@ fn written(running: &Running) -> Vec<Verdict> {
             ConditionReason::ResolvedRefs.meaning(),
         ),
         programmed(running),
+        identity::verdict(&running.upstream_auth),
         serving(running),
     ]
 }

@@ -59,6 +59,9 @@ fn content(entries: &[KeyEntry]) -> String {
             KeyEntry::Certificate { certificate, private_key, names } => {
                 writeln!(text, "certificate {certificate:?} {private_key:?} {names:?}")
             }
+            KeyEntry::Assertion { private_key, earlier, later } => {
+                writeln!(text, "assertion {private_key:?} {earlier:?} {later:?}")
+            }
             KeyEntry::ClientAuthority { file } => writeln!(text, "authority {file:?}"),
         };
     }
@@ -80,6 +83,15 @@ impl Keys {
                     let Issued { chain, private_key: key } = authority.issue_server(names, now)?;
                     data.insert(certificate.clone(), ByteString(chain.into_bytes()));
                     data.insert(private_key.clone(), ByteString(key.as_bytes().to_vec()));
+                }
+                KeyEntry::Assertion { private_key, earlier, later } => {
+                    let key = authority.assertion_key(&self.uid, self.epoch)?;
+                    data.insert(private_key.clone(), ByteString(key.to_vec()));
+                    // Pods of two epochs live side by side while they roll.
+                    for (file, epoch) in [(earlier, self.epoch.0 - 1), (later, self.epoch.0 + 1)] {
+                        let public = authority.assertion_public_key(&self.uid, Epoch(epoch))?;
+                        data.insert(file.clone(), ByteString(public));
+                    }
                 }
                 KeyEntry::ClientAuthority { file } => {
                     data.insert(file.clone(), ByteString(authority.certificate().as_bytes().to_vec()));

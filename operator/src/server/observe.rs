@@ -82,6 +82,7 @@ fn running(wanted: &Wanted, written: Written, replicas: Vec<Replica>, deployment
                 generation: provider.generation(),
             })
             .collect(),
+        upstream_auth: Box::new(wanted.server.upstream_auth().clone()),
         wanted: i64::from(wanted.children.deployment.spec.replicas.unwrap_or(1)),
         updated: count("/status/updatedReplicas"),
         available: count("/status/availableReplicas"),
@@ -173,7 +174,10 @@ impl Asking<'_> {
 fn report_name(wanted: &Wanted) -> String {
     let mut certificates = wanted.keys.secret.entries.iter().filter_map(|entry| match entry {
         KeyEntry::Certificate { certificate, private_key: _, names } if certificate == "report.crt" => names.first(),
-        KeyEntry::Certificate { .. } | KeyEntry::Session { .. } | KeyEntry::ClientAuthority { .. } => None,
+        KeyEntry::Certificate { .. }
+        | KeyEntry::Session { .. }
+        | KeyEntry::Assertion { .. }
+        | KeyEntry::ClientAuthority { .. } => None,
     });
     certificates.next_back().cloned().unwrap_or_default()
 }

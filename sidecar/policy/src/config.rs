@@ -13,6 +13,7 @@ mod process;
 mod provider;
 mod route;
 mod sender;
+mod upstream_identity;
 
 pub use check::{Problem, check};
 pub use deny::DenyConfig;
@@ -26,6 +27,11 @@ pub use route::{
     SessionKey, UpstreamConfig,
 };
 pub use sender::{DpopConfig, ProofNonce, SenderConstraintConfig, SenderConstraintMode};
+pub use upstream_identity::{
+    ASSERTION_HEADER, ASSERTION_KEYS, ASSERTION_SECONDS, ASSERTION_TYPE, AssertionKeys, ClientAuthentication,
+    CredentialForm, ExchangeClient, LOCAL_ASSERTION_KEYS, MAX_EXCHANGED_SECONDS, UpstreamIdentity,
+    is_credential_header, taken_headers,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -81,6 +81,7 @@ reasons! {
     HeaderMismatch = "header_mismatch", "A header does not agree with the body.", "Let MCP-Protocol-Version, Mcp-Method and Mcp-Name repeat the body.";
     ProtocolVersionUnsupported = "protocol_version_unsupported", "The protocol revision is not served.", "Use a revision from data.supported.";
     MethodUnknown = "method_unknown", "The JSON-RPC method is unknown and therefore denied.", "Use a method of the specification.";
+    TokenInCall = "token_in_call", "The call carries its own access token as content.", "Send the token in the Authorization header and nowhere else.";
     SessionUnknown = "session_unknown", "The session does not exist, has ended, or is another caller's.", "Initialize again.";
 
     // Whether it is permitted
@@ -96,6 +97,10 @@ reasons! {
     AuditUnavailable = "audit_unavailable", "The audit record can't be stored, so the call is not made.", "Check the audit sink.";
     ConfigurationStale = "configuration_stale", "A newer configuration exists that could not be read.", "Read the sidecar's log and the server's Programmed condition.";
     InternalError = "internal_error", "Tollward failed.", "Report it with the request id.";
+
+    // As whom the server behind is called
+    UpstreamIdentityUnavailable = "upstream_identity_unavailable", "The identity for the MCP server can't be had: a mounted file can't be used, or the token endpoint does not answer.", "Wait and retry; the server's status and the sidecar's log say what is missing.";
+    UpstreamIdentityRefused = "upstream_identity_refused", "The identity provider gave no acceptable token for the MCP server on behalf of the caller.", "Look for the error in the sidecar's log, and at the client's right to exchange tokens at the identity provider.";
 
     // The server behind
     UpstreamUnreachable = "upstream_unreachable", "The MCP server can't be reached.", "Check the MCP server's container.";

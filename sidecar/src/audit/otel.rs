@@ -174,6 +174,10 @@ fn attributes(record: &Record) -> Vec<KeyValue> {
     if let Some(call) = &record.call {
         describe_call(call, &mut list);
     }
+    if let Some(shown) = &record.upstream_identity {
+        list.text(attribute::TOLLWARD_UPSTREAM_IDENTITY, shown.kind);
+        list.optional(attribute::TOLLWARD_UPSTREAM_TOKEN_ID, shown.token_id.as_deref());
+    }
     if let Some(outcome) = &record.outcome {
         let status = outcome.status.map(i64::from);
         list.0.extend(status.map(|status| KeyValue::new(attribute::HTTP_RESPONSE_STATUS_CODE, status)));

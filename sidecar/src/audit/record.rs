@@ -42,6 +42,9 @@ pub struct Record {
     /// How the limits that were charged stood.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<LimitState>,
+    /// What was shown to the MCP server, if anything was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_identity: Option<Shown>,
     /// How it ended; absent in an intent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
@@ -173,6 +176,17 @@ pub struct LimitState {
     pub reset_seconds: u64,
     /// True for the limit that refused.
     pub exceeded: bool,
+}
+
+/// As whom the MCP server was called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shown {
+    /// `signed_assertion`, `exchanged_token` or `shared_credential`.
+    pub kind: &'static str,
+    /// `jti` of what was shown, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_id: Option<String>,
 }
 
 /// How a request ended.

@@ -1,6 +1,6 @@
 //! The record of a request in the making.
 
-use super::record::{BoundTo, Call, Caller, Decision, Ended, HttpFacts, LimitState, Outcome, Record, VERSION};
+use super::record::{BoundTo, Call, Caller, Decision, Ended, HttpFacts, LimitState, Outcome, Record, Shown, VERSION};
 use super::redact::Redactor;
 use super::sink::{AuditSink, SinkError};
 use crate::authenticate::{SenderProof, Withdrawn};
@@ -77,6 +77,7 @@ impl Auditor {
                 policy_digest: None,
             },
             limits: Vec::new(),
+            upstream_identity: None,
             outcome: None,
         };
         let started = Instant::now();
@@ -136,6 +137,11 @@ impl Trail {
             bytes_in: bytes_in as u64,
             target_known,
         });
+    }
+
+    /// It goes upstream under this identity.
+    pub fn shows(&mut self, kind: &'static str, token_id: Option<&str>) {
+        self.record.upstream_identity = Some(Shown { kind, token_id: token_id.map(str::to_owned) });
     }
 
     /// It may pass: tells every sink before the first byte goes upstream.

@@ -28,20 +28,31 @@ pub(super) enum Credentials<'h> {
 
 /// A token's text: at most 16 KiB of b64token characters. It has no `Debug`, so that none is ever logged.
 #[derive(Clone, Copy)]
-pub(super) struct BearerToken<'h>(&'h str);
+pub(crate) struct BearerToken<'h>(&'h str);
 
 impl<'h> BearerToken<'h> {
-    /// The text, for verification only.
-    pub(super) const fn text(self) -> &'h str {
+    /// The text, for verification and for exchanging it.
+    pub(crate) const fn text(self) -> &'h str {
         self.0
     }
 
     /// SHA-256 of the text: the name under which a verified token is remembered.
-    pub(super) fn digest(self) -> [u8; 32] {
+    pub(crate) fn digest(self) -> [u8; 32] {
         let mut bytes = [0; 32];
         // The digest has the length of the array by the algorithm's definition.
         bytes.copy_from_slice(digest(&SHA256, self.0.as_bytes()).as_ref());
         bytes
+    }
+}
+
+/// The token of a request that was authenticated, for the one place that may show it to its issuer.
+pub(crate) type SubjectToken<'h> = BearerToken<'h>;
+
+/// The caller's token, to be exchanged at the provider that issued it, by whichever scheme it came.
+pub(crate) fn subject_token(headers: &HeaderMap) -> Option<SubjectToken<'_>> {
+    match credentials(headers, true) {
+        Ok(Credentials::Token(_, token)) => Some(token),
+        Ok(Credentials::Missing) | Err(_) => None,
     }
 }
 

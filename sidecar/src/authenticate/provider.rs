@@ -100,6 +100,15 @@ impl Provider {
         self.ring.metadata().map(|metadata| metadata.document.clone())
     }
 
+    /// Where it exchanges tokens: as configured, or as its metadata says.
+    pub fn token_endpoint(&self) -> Option<String> {
+        if let Some(url) = &self.config().token_url {
+            return Some(url.clone());
+        }
+        let document = super::json::object(&self.auth_server_metadata()?).ok()?;
+        document.get("token_endpoint").and_then(serde_json::Value::as_str).map(str::to_owned)
+    }
+
     /// What is known now.
     pub fn status(&self) -> ProviderStatus {
         let ring = &self.ring;

@@ -24,6 +24,7 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         | Reason::BatchRefused
         | Reason::MessageInvalid
         | Reason::HeaderMismatch
+        | Reason::TokenInCall
         | Reason::ProtocolVersionUnsupported => StatusCode::BAD_REQUEST,
         Reason::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         Reason::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -64,9 +65,12 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         | Reason::ProofsExhausted
         | Reason::ConcurrencyLimited
         | Reason::AuditUnavailable
+        | Reason::UpstreamIdentityUnavailable
         | Reason::ConfigurationStale => StatusCode::SERVICE_UNAVAILABLE,
         Reason::InternalError | Reason::ClientGone => StatusCode::INTERNAL_SERVER_ERROR,
-        Reason::UpstreamUnreachable | Reason::UpstreamInvalid => StatusCode::BAD_GATEWAY,
+        Reason::UpstreamUnreachable | Reason::UpstreamInvalid | Reason::UpstreamIdentityRefused => {
+            StatusCode::BAD_GATEWAY
+        }
         Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
 }

@@ -1,6 +1,6 @@
-//! `/livez`, `/readyz`, `/metrics`.
+//! `/livez`, `/readyz`, `/metrics`, and the keys of assertions.
 
-use super::Observed;
+use super::{Observed, assertion_keys};
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -14,6 +14,7 @@ pub fn probes(observed: Observed) -> Router {
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route(&assertion_keys::path(), get(assertion_keys::answer))
         .with_state(observed)
 }
 

@@ -119,6 +119,9 @@ fn head(answered: &Answered, carriage: Carriage) -> Result<HeaderMap, Denial> {
         response::headers::Body::Filtered
     };
     let mut headers = response::for_client(response.headers(), body);
+    if answered.presented.as_ref().is_some_and(|presented| presented.is_in(&headers)) {
+        return Err(denied(&answered.charged, "the MCP server repeats what it was shown"));
+    }
     standing_headers(&mut headers, answered.charged.standings());
     if let Some(sealed) = seal(answered)? {
         headers.insert(SESSION_ID, sealed);

@@ -1,4 +1,4 @@
-//! Metadata that clients read before they have a token (RFC 9728, RFC 8414).
+//! Metadata that clients read before they have a token (RFC 9728, RFC 8414), and keys that MCP servers read.
 
 use super::origin::Reached;
 use super::route::Routed;
@@ -39,6 +39,7 @@ pub(super) fn answer(reached: Reached) -> Result<Found, Denial> {
         }
         Destination::ResourceMetadata(route) => route.metadata.clone().ok_or(Denial::new(Reason::RouteNotFound)),
         Destination::ServerMetadata(route) => server_metadata(route),
+        Destination::AssertionKeys(route) => route.identity.key_set().ok_or(Denial::new(Reason::RouteNotFound)),
     };
     let method = routed.parts.method.clone();
     if method != Method::GET && method != Method::HEAD {

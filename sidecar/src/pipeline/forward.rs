@@ -1,32 +1,25 @@
 //! To the MCP server: exactly the bytes that were judged, with headers from a list and nothing of the caller's credentials.
 
+use super::assume::Assumed;
 use super::charge::Charged;
+use super::passed_on::passes;
 use super::resume::{Resumed, SESSION_ID};
 use super::understand::Understood;
 use crate::denial::Denial;
+use crate::upstream_identity::Presented;
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, HOST, HeaderName};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::header::{ACCEPT_ENCODING, HOST};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::time::Duration;
-use tollward_policy::operation::{Era, Method};
 use tollward_policy::reason::Reason;
 
 /// Dials MCP servers over plain HTTP/1.1, inside the pod or its network policy.
 pub type UpstreamClient = Client<HttpConnector, Full<Bytes>>;
-
-/// Request headers that the MCP server gets to see, besides those of [`PARAMETERS`].
-const FORWARDED: [&str; 6] = ["accept", "content-type", "user-agent", "mcp-protocol-version", "mcp-method", "mcp-name"];
-
-/// Prefix of headers in which a tool's parameters are mirrored (MCP 2026-07-28).
-const PARAMETERS: &str = "mcp-param-";
-
-/// Resumption of a stream: by GET only, which only the legacy era has.
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Python and Node servers close idle connections after five seconds; a request on a dying one would be lost.
 const POOL_IDLE: Duration = Duration::from_secs(4);
@@ -34,6 +27,7 @@ const POOL_IDLE: Duration = Duration::from_secs(4);
 /// A call with its answer's head.
 pub(super) struct Answered {
     pub(super) charged: Charged,
+    pub(super) presented: Option<Presented>,
     pub(super) response: Response<Incoming>,
 }
 
@@ -50,13 +44,19 @@ pub fn client(connect_timeout: Duration) -> UpstreamClient {
 }
 
 /// Sends the call and waits for the head of the answer. `context` carries the trace.
-pub(super) async fn forward(charged: Charged, client: &UpstreamClient, context: HeaderMap) -> Result<Answered, Denial> {
-    let request = request(&charged.permitted.resumed, context);
+pub(super) async fn forward(assumed: Assumed, client: &UpstreamClient, context: HeaderMap) -> Result<Answered, Denial> {
+    let Assumed { charged, presented } = assumed;
+    let request = request(&charged.permitted.resumed, context, presented.as_ref());
     let upstream = &charged.permitted.resumed.understood.route.upstream;
     let denied = |reason| Denial::new(reason).id(charged.request_id()).standings(charged.standings.clone());
     let request = request.ok_or_else(|| denied(Reason::InternalError))?;
     match tokio::time::timeout(upstream.response_timeout, client.request(request)).await {
-        Ok(Ok(response)) => Ok(Answered { charged, response }),
+        Ok(Ok(response)) => {
+            if let Some(presented) = presented.as_ref().filter(|_| response.status() == StatusCode::UNAUTHORIZED) {
+                charged.permitted.resumed.understood.route.identity.rejected(presented);
+            }
+            Ok(Answered { charged, presented, response })
+        }
         Ok(Err(error)) => {
             tracing::warn!(server = %charged.permitted.resumed.understood.route.name, %error, "the MCP server can't be reached");
             Err(denied(reason_of(&error)))
@@ -69,7 +69,7 @@ fn reason_of(error: &Error) -> Reason {
     if error.is_connect() { Reason::UpstreamUnreachable } else { Reason::UpstreamInvalid }
 }
 
-fn request(resumed: &Resumed, context: HeaderMap) -> Option<Request<Full<Bytes>>> {
+fn request(resumed: &Resumed, context: HeaderMap, presented: Option<&Presented>) -> Option<Request<Full<Bytes>>> {
     let understood = &resumed.understood;
     let upstream = &understood.route.upstream;
     let mut request = Request::new(Full::new(understood.body.clone()));
@@ -78,6 +78,9 @@ fn request(resumed: &Resumed, context: HeaderMap) -> Option<Request<Full<Bytes>>
     *request.headers_mut() = headers(understood, resumed.upstream_session.as_deref())?;
     request.headers_mut().insert(HOST, HeaderValue::from_str(upstream.authority.as_str()).ok()?);
     request.headers_mut().extend(context);
+    if let Some(presented) = presented {
+        presented.put(request.headers_mut());
+    }
     Some(request)
 }
 
@@ -85,9 +88,7 @@ fn request(resumed: &Resumed, context: HeaderMap) -> Option<Request<Full<Bytes>>
 fn headers(understood: &Understood, session: Option<&str>) -> Option<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(12);
     for (name, value) in &understood.headers {
-        let parameter = understood.message.era() == Era::Modern && is_parameter(name);
-        let resumption = understood.message.operation().method == Method::StreamOpen && name == LAST_EVENT_ID;
-        if FORWARDED.contains(&name.as_str()) || parameter || resumption {
+        if passes(understood, name) {
             headers.append(name.clone(), value.clone());
         }
     }
@@ -97,9 +98,4 @@ fn headers(understood: &Understood, session: Option<&str>) -> Option<HeaderMap> 
         headers.insert(SESSION_ID, HeaderValue::from_str(session).ok()?);
     }
     Some(headers)
-}
-
-/// A tool chooses the names behind the prefix; names that could be taken for other headers by a lenient server are not sent.
-fn is_parameter(name: &HeaderName) -> bool {
-    name.as_str().strip_prefix(PARAMETERS).is_some_and(|rest| !rest.is_empty() && !rest.contains('_'))
 }

@@ -9,6 +9,7 @@ use crate::authenticate::{
 use crate::clock::Clock;
 use crate::limiter::Limiter;
 use crate::session::{SessionKeys, SessionSealer};
+use crate::upstream_identity::{Identities, IdentityError};
 use bytes::Bytes;
 use http::Uri;
 use serde_json::{Map, Value, json};
@@ -35,6 +36,14 @@ pub enum CompileError {
         /// What is wrong.
         message: String,
     },
+    /// A mounted file is missing or wrong.
+    #[error("server {server}: {source}")]
+    Identity {
+        /// The server.
+        server: String,
+        /// What is wrong.
+        source: IdentityError,
+    },
     /// Checks of the configuration should have found it.
     #[error("server {server}: {message}")]
     Content {
@@ -53,6 +62,8 @@ pub struct Parts {
     pub tokens: Arc<TokenCache>,
     /// DPoP proofs that were used.
     pub proofs: Arc<ProofMemory>,
+    /// Identities for MCP servers.
+    pub identities: Identities,
     /// Counts of limits.
     pub limiter: Limiter,
     /// Time.
@@ -89,6 +100,8 @@ impl Parts {
         let own: Vec<_> = authenticator.providers().cloned().collect();
         let sealer = SessionSealer::new(&session_keys, config.session.max_age_seconds);
         let sealer = sealer.map_err(|error| content(&error))?;
+        let identity = self.identities.compile(config, &own);
+        let identity = identity.map_err(|source| CompileError::Identity { server: name.clone(), source })?;
         Ok(Route {
             hosts: hosts(&endpoint, &config.endpoint.hosts),
             origins: origins(&endpoint, &config.endpoint.allowed_origins),
@@ -98,6 +111,7 @@ impl Parts {
             initial_scopes: config.initial_scopes.clone(),
             sealer,
             upstream: upstream(config).ok_or_else(|| content(&"upstream.url is no URL"))?,
+            identity,
             redactor: Redactor::new(&config.audit),
             recorded_claims: config.audit.claims.clone(),
             known: self.known(&config.server),

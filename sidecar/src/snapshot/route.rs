@@ -4,6 +4,7 @@ use crate::audit::Redactor;
 use crate::authenticate::{Authenticator, Provider};
 use crate::limiter::RouteLimiter;
 use crate::session::SessionSealer;
+use crate::upstream_identity::UpstreamIdentity;
 use bytes::Bytes;
 use http::Uri;
 use http::uri::Authority;
@@ -50,6 +51,8 @@ pub struct Route {
     pub sealer: SessionSealer,
     /// The MCP server behind.
     pub upstream: Upstream,
+    /// As whom calls go there.
+    pub identity: UpstreamIdentity,
     /// The protected resource metadata document; `None` for `auth.mode: None`.
     pub metadata: Option<Bytes>,
     /// What of the arguments is recorded.

@@ -167,6 +167,10 @@ pub mod attribute {
     pub const TOLLWARD_PRINCIPAL_TENANT: &str = "tollward.principal.tenant";
     /// Claims that `audit` keeps, as a map.
     pub const TOLLWARD_PRINCIPAL_CLAIMS: &str = "tollward.principal.claims";
+    /// What the MCP server was shown: `signed_assertion`, `exchanged_token` or `shared_credential`.
+    pub const TOLLWARD_UPSTREAM_IDENTITY: &str = "tollward.upstream.identity";
+    /// `jti` of what it was shown. Never the token.
+    pub const TOLLWARD_UPSTREAM_TOKEN_ID: &str = "tollward.upstream.token_id";
     /// Every limit that a call was charged to, as a list of maps.
     pub const TOLLWARD_RATELIMIT_LIMITS: &str = "tollward.ratelimit.limits";
     /// Name of the limit.

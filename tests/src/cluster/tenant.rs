@@ -203,7 +203,7 @@ impl Tenant {
         let uid = api.get(server).await.expect("the server is there").uid().unwrap_or_default();
         api.delete(server, &DeleteParams::default()).await.expect("the server may be deleted");
         let gone = await_condition(api, server, conditions::is_deleted(&uid));
-        within_time(LIMIT, "the server is gone", gone).await.expect("the server is watched");
+        Box::pin(within_time(LIMIT, "the server is gone", gone)).await.expect("the server is watched");
     }
 
     /// Ends a test: the operator was refused nothing, and the namespace goes.

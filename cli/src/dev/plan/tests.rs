@@ -2,6 +2,7 @@
 
 use super::{IssuerPlace, Place, UpstreamPlace, localize};
 use crate::manifests::compile;
+use std::collections::BTreeMap;
 use tollward_policy::config::{AuthConfig, ListenerTls, Role, SidecarConfig, check};
 
 const MANIFESTS: &str = "
@@ -32,7 +33,7 @@ fn local(upstream: UpstreamPlace, issuer: IssuerPlace) -> SidecarConfig {
     std::fs::write(folder.path().join("all.yaml"), MANIFESTS).unwrap();
     let compiled = compile(&[folder.path().to_owned()], None).unwrap();
     let public = "127.0.0.1:8080".parse().unwrap();
-    localize(&compiled, &Place { public, upstream, issuer }).unwrap()
+    localize(&compiled, &Place { public, upstream, issuer, secrets: BTreeMap::new() }).unwrap()
 }
 
 #[test]

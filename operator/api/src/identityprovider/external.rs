@@ -27,6 +27,12 @@ pub struct ExternalProvider {
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = cel::key_set_url("external.jwksURL"))]
     pub jwks_url: Option<String>,
+    /// Where it exchanges tokens (RFC 8693), for servers with upstreamAuth.type TokenExchange. If not given, where its
+    /// metadata says.
+    #[serde(rename = "tokenURL", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(validation = cel::key_set_url("external.tokenURL"))]
+    pub token_url: Option<String>,
     /// What its access tokens look like. `Generic`: as RFC 9068 has it, or close to it. The fields below override it.
     #[serde(default = "generic")]
     pub preset: Preset,

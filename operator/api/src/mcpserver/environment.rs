@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
         "!(self.name in ['HOST', 'PORT'])",
         "'environment variable ' + self.name + ' is set by Tollward, so that the server listens where only the sidecar reaches it'",
     ),
+    validation = cel::free_variable(),
 )]
 pub struct EnvVar {
     /// Name of the variable.

@@ -14,4 +14,5 @@ mod judge;
 mod objects;
 mod others;
 mod server;
+mod upstream_auth;
 mod workload;

@@ -2,8 +2,8 @@
 
 use super::{component, owner};
 use crate::configuration::FIRST_SESSION_KEY;
-use crate::names::{labels, service_hosts, session_key_file};
-use crate::validate::{TlsPlan, Validated};
+use crate::names::{ASSERTION_KEY, ASSERTION_NEIGHBOURS, labels, service_hosts, session_key_file};
+use crate::validate::{TlsPlan, UpstreamAuthPlan, Validated};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use std::collections::BTreeMap;
 use tollward_api::owned::child_name;
@@ -42,6 +42,16 @@ pub enum KeyEntry {
         /// DNS names and addresses that it must cover.
         names: Vec<String>,
     },
+    /// An Ed25519 key for signing assertions to the server, derived for this server alone, and the public keys of the epochs
+    /// before and after it, 32 raw bytes each.
+    Assertion {
+        /// Key of the Secret with the private key.
+        private_key: String,
+        /// Key of the Secret with the public key of the epoch before.
+        earlier: String,
+        /// Key of the Secret with the public key of the epoch after.
+        later: String,
+    },
     /// The authority in PEM that signs the operator's client certificate.
     ClientAuthority {
         /// Key of the Secret.
@@ -57,6 +67,7 @@ pub(super) fn secret(server: &Validated) -> KeysSecret {
         TlsPlan::Secret(_) | TlsPlan::Off => {}
     }
     entries.push(certificate("report", report_names(server)));
+    entries.extend(assertion(&server.upstream_auth));
     entries.push(KeyEntry::ClientAuthority { file: "report-ca.crt".into() });
     KeysSecret {
         name: child_name(identity.name()),
@@ -64,6 +75,16 @@ pub(super) fn secret(server: &Validated) -> KeysSecret {
         labels: labels(identity, component(server)),
         owner: owner(server),
         entries,
+    }
+}
+
+fn assertion(plan: &UpstreamAuthPlan) -> Option<KeyEntry> {
+    let [earlier, later] = ASSERTION_NEIGHBOURS.map(str::to_owned);
+    match plan {
+        UpstreamAuthPlan::SignedAssertion { audience: _ } => {
+            Some(KeyEntry::Assertion { private_key: ASSERTION_KEY.to_owned(), earlier, later })
+        }
+        UpstreamAuthPlan::None | UpstreamAuthPlan::TokenExchange { .. } | UpstreamAuthPlan::Credential { .. } => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::configuration::authority_folder;
 use crate::names::{CERTIFICATE_FOLDER, CONFIG_FOLDER, CONFIG_KEY, KEYS_FOLDER};
-use crate::validate::{TlsPlan, Validated};
+use crate::validate::{MountedSecret, TlsPlan, Validated};
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount};
 use tollward_api::owned::child_name;
 
@@ -27,7 +27,20 @@ pub(super) fn mounts(server: &Validated) -> Vec<(Volume, VolumeMount)> {
             mounts.push(config_map(&volume, &authority.name, &authority.key, &folder.to_string_lossy()));
         }
     }
+    mounts.extend(server.upstream_auth.secret().map(upstream));
     mounts
+}
+
+/// Only the keys that are used, in a folder named after the Secret: a data plane that runs already and is told of another
+/// Secret finds no such folder, instead of the former one's content.
+fn upstream(from: &MountedSecret) -> (Volume, VolumeMount) {
+    let item = |key: &String| KeyToPath { key: key.clone(), path: key.clone(), mode: None, ..KeyToPath::default() };
+    let folder = from.folder();
+    let (mut volume, mount) = secret("tollward-upstream", &from.name, &folder.to_string_lossy());
+    if let Some(source) = &mut volume.secret {
+        source.items = Some(from.keys.iter().map(item).collect());
+    }
+    (volume, mount)
 }
 
 fn config_map(volume: &str, name: &str, key: &str, folder: &str) -> (Volume, VolumeMount) {

@@ -3,7 +3,7 @@
 use super::mounts::mounts;
 use super::non_empty::non_empty;
 use super::security::pod_security;
-use super::{container, server as server_container};
+use super::{assertion, container, server as server_container};
 use crate::validate::{Shape, Validated};
 use k8s_openapi::api::core::v1::{LocalObjectReference, PodSpec};
 use tollward_api::mcpserver::PodOptions;
@@ -15,7 +15,7 @@ pub(super) fn spec(server: &Validated) -> PodSpec {
     let (init_containers, containers, volumes) = match &server.shape {
         Shape::Workload(workload) => (
             Some(vec![sidecar]),
-            vec![server_container::container(workload, server.install.stop)],
+            vec![server_container::container(workload, server.install.stop, &assertion::variables(server))],
             server_container::volumes(workload),
         ),
         Shape::Service(_) => (None, vec![container::alone(sidecar)], Vec::new()),

@@ -16,13 +16,13 @@ use tollward_api::mcpserver::{self as api, Medium, Workload};
 const SCRATCH: &str = "/tmp";
 const SCRATCH_VOLUME: &str = "tollward-scratch";
 
-pub(super) fn container(workload: &Workload, stop: StopSeconds) -> Container {
+pub(super) fn container(workload: &Workload, stop: StopSeconds, told: &[(&str, String)]) -> Container {
     Container {
         name: SERVER_CONTAINER.to_owned(),
         image: Some(workload.image.clone()),
         command: non_empty(workload.command.clone()),
         args: non_empty(workload.args.clone()),
-        env: Some(environment(workload)),
+        env: Some(environment(workload, told)),
         env_from: non_empty(workload.env_from.iter().map(env_from).collect()),
         // Servers are signalled before native sidecars, so that without a delay calls on their way would find nobody.
         lifecycle: Some(Lifecycle {
@@ -59,9 +59,11 @@ fn needs_scratch(workload: &Workload) -> bool {
     workload.volume_mounts.iter().all(|mount| mount.mount_path.trim_end_matches('/') != SCRATCH)
 }
 
-fn environment(workload: &Workload) -> Vec<EnvVar> {
+fn environment(workload: &Workload, told: &[(&str, String)]) -> Vec<EnvVar> {
     let fixed = |name: &str, value: String| EnvVar { name: name.to_owned(), value: Some(value), value_from: None };
+    let told = told.iter().map(|(name, value)| fixed(name, value.clone()));
     let mut variables = vec![fixed("HOST", "127.0.0.1".to_owned()), fixed("PORT", workload.transport.port.to_string())];
+    variables.extend(told);
     variables.extend(workload.env.iter().map(|variable| EnvVar {
         name: variable.name.clone(),
         value: variable.value.clone(),

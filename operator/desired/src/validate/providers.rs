@@ -134,6 +134,7 @@ fn judge_one(key: &str, provider: &IdentityProvider, inputs: &Inputs, findings: 
             name: key.to_owned(),
             issuer: external.issuer.clone(),
             jwks_url: external.jwks_url.clone(),
+            token_url: external.token_url.clone(),
             ca_file: None,
             algorithms: or_else(&external.algorithms, || preset_algorithms(external.preset)),
             token_types: or_else(&external.token_types, || preset_token_types(external.preset)),
@@ -162,6 +163,10 @@ fn refuse_addresses(key: &str, external: &ExternalProvider, findings: &mut Findi
     }
     if external.jwks_url.as_ref().is_some_and(|url| !is_url(url, true)) {
         refuse(key, "spec.external.jwksURL must be an absolute http(s) URL without user or fragment", findings);
+        fine = false;
+    }
+    if external.token_url.as_ref().is_some_and(|url| !is_url(url, true)) {
+        refuse(key, "spec.external.tokenURL must be an absolute http(s) URL without user or fragment", findings);
         fine = false;
     }
     let is_file = |name: &str| {

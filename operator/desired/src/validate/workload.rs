@@ -8,7 +8,7 @@ use tollward_api::condition::ConditionReason;
 use tollward_api::mcpserver::{
     EnvFromSource, EnvVar, EnvVarSource, PodOptions, ServiceSource, Source, SourceType, Volume, Workload,
 };
-use tollward_api::owned::{SIDECAR_UID, is_owned};
+use tollward_api::owned::{ASSERTION_VARIABLES, SIDECAR_UID, is_owned};
 use tollward_api::ports::is_reserved;
 
 const REASON: ConditionReason = ConditionReason::InvalidWorkload;
@@ -95,6 +95,9 @@ fn judge_environment(variables: &[EnvVar], findings: &mut Findings) {
         let name = variable.name.as_str();
         if matches!(name, "HOST" | "PORT") {
             findings.server(REASON, format!("{place}: {name} is set by Tollward"));
+        }
+        if name.starts_with(ASSERTION_VARIABLES) {
+            findings.server(REASON, format!("{place}: {name} is set by Tollward; such names are reserved"));
         }
         if !seen.insert(name) {
             findings.server(REASON, format!("{place}: {name} is set twice"));

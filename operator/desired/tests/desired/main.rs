@@ -15,3 +15,4 @@ mod pod;
 mod policies;
 mod property;
 mod providers;
+mod upstream_auth;

@@ -5,6 +5,7 @@ use crate::condition::{Holds, Verdict};
 use crate::report::ReportError;
 use crate::server::{ApplyError, Written};
 use tollward_api::condition::{ConditionReason, ConditionType};
+use tollward_desired::validate::{FormPlan, MountedSecret, UpstreamAuthPlan};
 use tollward_desired::{Finding, Subject};
 use tollward_policy::report::{Rejection, Report};
 
@@ -34,6 +35,7 @@ fn running(change: impl FnOnce(&mut Running)) -> Outcome {
         url: "https://a/mcp".into(),
         audience: None,
         providers: Vec::new(),
+        upstream_auth: Box::new(UpstreamAuthPlan::None),
         wanted: 1,
         updated: 1,
         available: 1,
@@ -184,4 +186,30 @@ fn an_object_of_a_newer_version_is_told_to_be_unsupported() {
     let accepted = verdict(&outcome, ConditionType::Accepted);
     assert_eq!((accepted.holds, accepted.reason), (Holds::False, ConditionReason::Unsupported));
     assert!(accepted.message.contains("Remote") && accepted.message.contains("upgrade"), "{}", accepted.message);
+}
+
+#[test]
+fn status_says_as_whom_the_server_behind_is_called_and_that_it_does_not_withhold_ready() {
+    let secret = MountedSecret { name: "crm".into(), keys: vec!["token".into()] };
+    for (plan, reason, words) in [
+        (UpstreamAuthPlan::None, ConditionReason::NoIdentity, "nothing of the caller"),
+        (
+            UpstreamAuthPlan::SignedAssertion { audience: "u1".into() },
+            ConditionReason::SignedAssertion,
+            "audience `u1`",
+        ),
+        (
+            UpstreamAuthPlan::Credential { form: FormPlan::Bearer, secret },
+            ConditionReason::SharedCredential,
+            "All callers are one account to the server: that of the Secret `crm`",
+        ),
+    ] {
+        let outcome = running(|it| *it.upstream_auth = plan);
+        let found = verdict(&outcome, ConditionType::UpstreamIdentity);
+        assert_eq!((found.holds, found.reason), (Holds::True, reason));
+        assert!(found.message.contains(words), "{}", found.message);
+        assert_eq!(ready(&outcome).0, Holds::True);
+    }
+    let refused = Outcome::Unreadable("x".into());
+    assert_eq!(verdict(&refused, ConditionType::UpstreamIdentity).holds, Holds::Unknown);
 }

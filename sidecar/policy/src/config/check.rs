@@ -1,6 +1,7 @@
 //! What types can't say about a configuration: references, uniqueness, and that rules and limits compile.
 
 mod deny;
+mod upstream_identity;
 
 use super::{
     AuthConfig, ListenerTls, ProcessConfig, ProviderConfig, Role, RouteConfig, SenderConstraintConfig, SidecarConfig,
@@ -102,6 +103,9 @@ fn check_provider(provider: &ProviderConfig, place: &str, problems: &mut Problem
     if let Some(url) = &provider.jwks_url {
         problems.unless(Url::parse(url).is_ok(), place, "jwksUrl must be an absolute URL");
     }
+    if let Some(url) = &provider.token_url {
+        upstream_identity::check_token_url(url, place, problems);
+    }
     problems.unless(!provider.algorithms.is_empty(), place, "algorithms must name at least one");
     problems.unless(!provider.token_types.is_empty(), place, "tokenTypes must name at least one");
     problems.unless(!provider.claims.scopes.is_empty(), place, "claims.scopes must name at least one claim");
@@ -131,6 +135,7 @@ fn check_route(
 ) {
     problems.check(place, Endpoint::parse(&route.endpoint.url));
     check_upstream(route, process.role, place, problems);
+    upstream_identity::check(route, place, problems);
     check_auth(&route.auth, providers, place, problems);
     check_sender(&route.auth, &process.public.tls, place, problems);
     if let Some(catalogue) = problems.check(place, Catalogue::compile(&route.scopes)) {

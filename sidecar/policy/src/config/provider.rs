@@ -89,6 +89,9 @@ pub struct ProviderConfig {
     /// Where the keys are, if not where discovery says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks_url: Option<String>,
+    /// Where tokens are exchanged, if not where discovery says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_url: Option<String>,
     /// Extra certificate authority in PEM for fetching from this provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,

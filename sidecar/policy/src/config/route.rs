@@ -1,6 +1,7 @@
 //! One MCP server: its address, its callers, their rights and limits, and what is recorded.
 
 use super::sender::SenderConstraintConfig;
+use super::upstream_identity::UpstreamIdentity;
 use crate::limits::RateLimitConfig;
 use crate::rules::RuleConfig;
 use crate::scope::{ScopeConfig, ScopeName};
@@ -53,6 +54,9 @@ pub struct UpstreamConfig {
     /// Seconds that an answer may pause. There is no bound on the whole of a stream.
     #[schemars(range(min = 1, max = 86_400))]
     pub idle_timeout_seconds: u32,
+    /// Under which identity calls go there. Without one, no header says who calls.
+    #[serde(default = "UpstreamIdentity::none", skip_serializing_if = "UpstreamIdentity::is_none")]
+    pub identity: UpstreamIdentity,
 }
 
 /// Whether `/.well-known/oauth-authorization-server` answers for clients of 2025-03-26.

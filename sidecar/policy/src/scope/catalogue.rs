@@ -34,6 +34,10 @@ impl ScopeSet {
         self.0.iter().zip(required.0).all(|(held, wanted)| wanted & !held == 0)
     }
 
+    fn contains(&self, index: usize) -> bool {
+        self.0.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
+    }
+
     fn with(mut self, index: usize) -> Self {
         if let Some(word) = self.0.get_mut(index / 64) {
             *word |= 1 << (index % 64);
@@ -122,6 +126,13 @@ impl Catalogue {
             }
         }
         set
+    }
+
+    /// The scopes of a set, in the order in which they are declared.
+    pub fn names(&self, set: &ScopeSet) -> Vec<&ScopeName> {
+        let mut names: Vec<_> = self.index.iter().filter(|(_, position)| set.contains(**position)).collect();
+        names.sort_unstable_by_key(|(_, position)| **position);
+        names.into_iter().map(|(name, _)| name).collect()
     }
 }
 

@@ -120,6 +120,7 @@ pub(super) fn config() -> ProviderConfig {
         name: "team/idp".to_owned(),
         issuer: ISSUER.to_owned(),
         jwks_url: Some(JWKS_URL.to_owned()),
+        token_url: None,
         ca_file: None,
         algorithms: vec![Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA],
         token_types: vec![TokenType::AccessToken],

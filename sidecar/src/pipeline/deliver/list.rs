@@ -18,7 +18,7 @@ const MAX_LIST: usize = 8 * 1024 * 1024;
 /// Reads a list that came as one document, and filters it.
 pub(super) async fn collect(answered: Answered, kind: ListKind) -> Result<Collected, Denial> {
     let mut predicate = predicate(&answered);
-    let Answered { charged, response } = answered;
+    let Answered { charged, presented: _, response } = answered;
     let idle = charged.permitted.resumed.understood.route.upstream.idle_timeout;
     let mut observer = Observer::new(media(response.headers()));
     let bytes = match tokio::time::timeout(idle, Limited::new(response.into_body(), MAX_LIST).collect()).await {

@@ -3,7 +3,7 @@
 use crate::config::load;
 use serde_json::{Value, json};
 
-fn good() -> Value {
+pub(super) fn good() -> Value {
     json!({
         "version": 1, "minReader": 1, "generation": 3,
         "process": {
@@ -37,7 +37,7 @@ fn good() -> Value {
     })
 }
 
-fn refused(path: &str, value: Value) -> String {
+pub(super) fn refused(path: &str, value: Value) -> String {
     let mut config = good();
     if let Some(slot) = config.pointer_mut(path) {
         *slot = value;

@@ -1,0 +1,26 @@
+//! Which headers of the caller's are sent on as they are: those of a list, so that a header nobody thought of stays here.
+
+use super::understand::Understood;
+use http::HeaderName;
+use tollward_policy::operation::{Era, Method};
+
+/// Request headers that the MCP server gets to see, besides those of [`PARAMETERS`].
+const FORWARDED: [&str; 6] = ["accept", "content-type", "user-agent", "mcp-protocol-version", "mcp-method", "mcp-name"];
+
+/// Prefix of headers in which a tool's parameters are mirrored (MCP 2026-07-28).
+const PARAMETERS: &str = "mcp-param-";
+
+/// Resumption of a stream: by GET only, which only the legacy era has.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// True for a header of the caller's that is sent on as it is.
+pub(super) fn passes(understood: &Understood, name: &HeaderName) -> bool {
+    let parameter = understood.message.era() == Era::Modern && is_parameter(name);
+    let resumption = understood.message.operation().method == Method::StreamOpen && name == LAST_EVENT_ID;
+    FORWARDED.contains(&name.as_str()) || parameter || resumption
+}
+
+/// A tool chooses the names behind the prefix; names that could be taken for other headers by a lenient server are not sent.
+fn is_parameter(name: &HeaderName) -> bool {
+    name.as_str().strip_prefix(PARAMETERS).is_some_and(|rest| !rest.is_empty() && !rest.contains('_'))
+}
