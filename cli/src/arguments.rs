@@ -9,6 +9,7 @@ pub(crate) use revoke::{Moment, RevokeArguments, Until};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use url::Url;
@@ -54,6 +55,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  tollward revoke --provider company --subject ada --reason 'her laptop was stolen'\n  tollward revoke --provider company --token token.txt\n  tollward revoke --provider company --issued-before now --wait=1m    everybody signs in again\n  tollward revoke --provider company --list\n  kubectl tollward revoke --provider company --undo NAME              once `tollward` is linked as kubectl-tollward\n\nIt needs the right to get and patch the IdentityProvider, and to list MCPServers in order to wait. It writes `spec.deny`: a provider that is written by other tools must not own that list there."
     )]
     Revoke(Box<RevokeArguments>),
+    /// Play the walk-through of `dev` against a server in a cluster, and check every answer.
+    #[command(
+        after_help = "Examples:\n  tollward walkthrough -f examples/catalog --connect catalog-tollward.shop.svc=127.0.0.1:8443 \\\n    --connect idp.example.com=127.0.0.1:8080 --authorities ca.crt --behind http://127.0.0.1:3000/mcp \\\n    --decoy https://elsewhere.example.com/mcp < records\n\nThe manifests are those that the cluster has. Ports come from `kubectl port-forward`, and the audit records from\n`kubectl logs --follow`, on standard input. The identity provider must let clients register, sign in Ada and Grace\nby a page with one form, and give Grace the better tier. `cargo xtask demo --cluster` sets all of it up."
+    )]
+    Walkthrough(Box<WalkthroughArguments>),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Examples:\n  tollward completions bash > ~/.local/share/bash-completion/completions/tollward\n  tollward completions zsh > ~/.zfunc/_tollward\n  tollward completions fish > ~/.config/fish/completions/tollward.fish"
@@ -155,6 +161,51 @@ impl FromStr for SecretFolder {
     }
 }
 
+/// Where a cluster is reached.
+#[derive(Debug, Args)]
+pub(crate) struct WalkthroughArguments {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Name of the `MCPServer`, if the manifests have several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server: Option<String>,
+    /// Reach a host by an address of this machine. May be repeated.
+    #[arg(long = "connect", value_name = "HOST=ADDRESS:PORT", required = true)]
+    pub(crate) doors: Vec<Door>,
+    /// Certificate authorities of the endpoint, in PEM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) authorities: PathBuf,
+    /// The MCP server itself, past Tollward, to compare the lists with.
+    #[arg(long, value_name = "URL")]
+    pub(crate) behind: Url,
+    /// Another resource of the identity provider, whose tokens are worth nothing here.
+    #[arg(long, value_name = "URL")]
+    pub(crate) decoy: Url,
+    /// After `--`: a command that makes the policy deny `get_product`. The time until that is enforced is measured.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) edit: Vec<String>,
+}
+
+/// A host, and the address that leads there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Door {
+    /// The host in URLs.
+    pub(crate) host: String,
+    /// Its address.
+    pub(crate) address: SocketAddr,
+}
+
+impl FromStr for Door {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once('=').filter(|(host, _)| !host.is_empty());
+        let door = parts.and_then(|(host, address)| Some((host.to_owned(), address.parse().ok()?)));
+        let (host, address) = door.ok_or("write HOST=ADDRESS:PORT, for instance idp.example.com=127.0.0.1:8080")?;
+        Ok(Self { host, address })
+    }
+}
+
 /// A claim of a user's tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UserClaim {
@@ -198,7 +249,7 @@ pub(crate) fn parse(typed: Vec<OsString>) -> Arguments {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, Command, UserClaim};
+    use super::{Arguments, Command, Door, UserClaim};
     use clap::{CommandFactory as _, Parser as _};
 
     #[test]
@@ -221,6 +272,15 @@ mod tests {
         assert_eq!(parse("ada=site:https://x").unwrap(), "https://x");
         for wrong in ["ada", "ada=tier", "=tier:x", "ada=:x", "ada=groups:[a"] {
             parse(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn a_door_is_a_host_and_an_address() {
+        let door: Door = "idp.example.com=127.0.0.1:80".parse().unwrap();
+        assert_eq!((door.host.as_str(), door.address.port()), ("idp.example.com", 80));
+        for wrong in ["idp.example.com", "=127.0.0.1:80", "idp=elsewhere:80", "idp=127.0.0.1"] {
+            wrong.parse::<Door>().unwrap_err();
         }
     }
 

@@ -20,7 +20,7 @@ use crate::arguments::DevArguments;
 use crate::check;
 use crate::manifests::{self, Compiled};
 use crate::screen::{Screen, Tone};
-use crate::walkthrough;
+use crate::walkthrough::{self, Client, Passage};
 use anyhow::Context as _;
 use stack::Stack;
 use std::process::ExitCode;
@@ -79,7 +79,7 @@ async fn session(arguments: DevArguments, compiled: &Compiled, screen: &Arc<Scre
 /// Plays the walk-through if it was asked for; otherwise serves for ever.
 async fn serve(arguments: &DevArguments, stack: &Stack, screen: &Arc<Screen>) -> anyhow::Result<Ended> {
     if let Some(scene) = stack.scene() {
-        let as_described = walkthrough::play(scene, screen).await?;
+        let as_described = walkthrough::play(scene, Client::new(Passage::local()?), screen).await?;
         if !(as_described && arguments.stay) {
             return Ok(Ended::Played(as_described));
         }

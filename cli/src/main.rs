@@ -2,8 +2,9 @@
 //! the modules.
 //!
 //! Map: [`arguments`] is what can be typed; [`manifests`] reads and compiles what a platform team writes; [`check`] and
-//! [`render`] show it; [`dev`] runs it in front of an MCP server; [`walkthrough`] plays a client against that.
-//! `revoke` (with the feature `cluster`) is the only one that talks to an API server. [`record`] puts audit records into words, and [`screen`] is the only way to the terminal.
+//! [`render`] show it; [`dev`] runs it in front of an MCP server; [`walkthrough`] plays a client against that, or against a
+//! cluster by [`visit`]. `revoke` (with the feature `cluster`) is the only one that talks to an API server. [`record`] puts
+//! audit records into words, and [`screen`] is the only way to the terminal.
 
 mod arguments;
 mod check;
@@ -14,6 +15,7 @@ mod render;
 #[cfg(feature = "cluster")]
 mod revoke;
 mod screen;
+mod visit;
 mod walkthrough;
 
 use arguments::{Arguments, Command};
@@ -41,6 +43,7 @@ fn run(command: Command, screen: &Arc<Screen>) -> anyhow::Result<ExitCode> {
         Command::Dev(wanted) => dev::run(*wanted, screen),
         #[cfg(feature = "cluster")]
         Command::Revoke(wanted) => revoke::run(&wanted, screen),
+        Command::Walkthrough(wanted) => visit::run(*wanted, screen),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "tollward", &mut script);

@@ -31,21 +31,38 @@ fn time(rfc3339: &str) -> &str {
 
 /// The call, or the request if it was not understood as one.
 pub(crate) fn what(record: &Record) -> String {
-    match &record.call {
-        Some(call) => match &call.target {
-            Some(target) => format!("{} {}", short(&call.method), short(target)),
-            None => short(&call.method),
-        },
-        None => format!("{} {}", short(&record.http.method), short(&record.http.path)),
-    }
+    let call = record.call.as_ref().map(|call| (call.method.as_str(), call.target.as_deref()));
+    in_words::what(call, (&record.http.method, &record.http.path))
 }
 
 /// The verified caller.
 pub(crate) fn who(record: &Record) -> String {
     match &record.caller {
-        Some(Caller::Token { subject, .. }) => short(subject),
-        Some(Caller::Anonymous {}) => "anonymous".to_owned(),
-        None => "nobody".to_owned(),
+        Some(Caller::Token { subject, .. }) => in_words::who(Some(subject)),
+        Some(Caller::Anonymous {}) => in_words::who(None),
+        None => in_words::NOBODY.to_owned(),
+    }
+}
+
+/// The same words for records that come as text.
+pub(crate) mod in_words {
+    use super::short;
+
+    /// Of the call's method and target, or else of the request's method and path.
+    pub(crate) fn what(call: Option<(&str, Option<&str>)>, (method, path): (&str, &str)) -> String {
+        match call {
+            Some((method, Some(target))) => format!("{} {}", short(method), short(target)),
+            Some((method, None)) => short(method),
+            None => format!("{} {}", short(method), short(path)),
+        }
+    }
+
+    /// Of a request whose caller was not verified.
+    pub(crate) const NOBODY: &str = "nobody";
+
+    /// Of the verified caller, who may have no name.
+    pub(crate) fn who(subject: Option<&str>) -> String {
+        subject.map_or_else(|| "anonymous".to_owned(), short)
     }
 }
 
@@ -81,13 +98,13 @@ fn short(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::line;
-    use crate::screen::testing::screen;
+pub(crate) mod testing {
+    //! A record, for tests.
+
     use tollward_policy::reason::Reason;
     use tollward_sidecar::audit::{Call, Caller, Decision, Ended, HttpFacts, Outcome, Record};
 
-    fn record() -> Record {
+    pub(crate) fn record() -> Record {
         let text = str::to_owned;
         Record {
             version: 1,
@@ -144,6 +161,15 @@ mod tests {
             }),
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+    use super::testing::record;
+    use crate::screen::testing::screen;
+    use tollward_policy::reason::Reason;
+    use tollward_sidecar::audit::Call;
 
     #[test]
     fn an_allowed_call_says_who_did_what_and_how_fast() {

@@ -1,4 +1,5 @@
-// An identity provider for tests: the certified `oidc-provider`, with a user who signs in and consents at once.
+// An identity provider for tests and demonstrations: the certified `oidc-provider`, with a user who signs in and consents
+// at once, or on a page that takes any known name.
 //
 // It owns nothing of OAuth itself; it only configures the library to behave as a company's provider does (discovery,
 // dynamic registration, PKCE S256, resource indicators, JWT access tokens of RFC 9068, refresh tokens, client
@@ -19,7 +20,10 @@ const MAX_BODY_BYTES = 64 * 1024;
 const OPENID_SCOPES = ["openid", "profile", "email", "offline_access"];
 
 const settings = {
+  host: process.env.HOST ?? "127.0.0.1",
   port: Number(process.env.PORT ?? "0"),
+  issuer: process.env.ISSUER,
+  consentPage: process.env.CONSENT_PAGE === "true",
   resources: JSON.parse(process.env.RESOURCES ?? "{}"),
   users: JSON.parse(process.env.USERS ?? '{"alice": {"tier": "basic"}}'),
   signInAs: process.env.SIGN_IN_AS,
@@ -111,9 +115,20 @@ function startProvider(issuer, keys) {
   return provider;
 }
 
-/** Signs in whom the request hints at, and consents to all that was asked for. */
+/** Signs in whom the request hints at or the page names, and consents to all that was asked for. */
 async function interact(provider, request, response) {
-  const { prompt, params, session, grantId } = await provider.interactionDetails(request, response);
+  const { uid, prompt, params, session, grantId } = await provider.interactionDetails(request, response);
+  if (prompt.name === "login" && settings.consentPage) {
+    if (request.method !== "POST") {
+      const client = await provider.Client.find(params.client_id);
+      return sendPage(response, consentPage(uid, client, params));
+    }
+    const form = new URLSearchParams(await readBody(request));
+    const user = form.get("name") ?? "";
+    const agreed = form.get("decision") === "approve" && Object.hasOwn(settings.users, user);
+    const result = agreed ? { login: { accountId: user } } : { error: "access_denied" };
+    return provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+  }
   if (prompt.name === "login") {
     const user = params.login_hint ?? settings.signInAs ?? Object.keys(settings.users)[0];
     const result = Object.hasOwn(settings.users, user)
@@ -132,6 +147,43 @@ async function interact(provider, request, response) {
   }
   const result = { consent: { grantId: await grant.save() } };
   return provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
+}
+
+/** One page for both questions: who signs in, and whether the client may have what it asks for. */
+function consentPage(uid, client, params) {
+  const indicator = [params.resource].flat()[0] ?? "";
+  const resource = Object.hasOwn(settings.resources, indicator) ? settings.resources[indicator] : { scopes: [] };
+  const scopes = (params.scope ?? "").split(" ").filter((scope) => resource.scopes.includes(scope));
+  const items = scopes.map((scope) => {
+    const meaning = resource.descriptions?.[scope] ?? "";
+    return `<li>${escapeHtml(meaning)} <code>${escapeHtml(scope)}</code></li>`;
+  });
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Sign in</title></head><body><main>
+<h1>Allow access to ${escapeHtml(resource.name ?? indicator)}?</h1>
+<p>An application that calls itself <strong>${escapeHtml(client?.clientName ?? "nothing")}</strong> asks for permission to</p>
+<ul>${items.join("")}</ul>
+<form method="post" action="/interaction/${escapeHtml(uid)}">
+<p>For demonstrations: any of ${escapeHtml(Object.keys(settings.users).join(", "))} signs in without proof.</p>
+<p><label for="name">Your name</label> <input id="name" name="name" type="text" required></p>
+<p><button type="submit" name="decision" value="approve">Allow</button>
+<button type="submit" name="decision" value="refuse" formnovalidate>Refuse</button></p>
+</form></main></body></html>
+`;
+}
+
+function escapeHtml(text) {
+  const references = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  return String(text).replace(/[&<>"']/g, (letter) => references[letter]);
+}
+
+function sendPage(response, page) {
+  response.writeHead(200, {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  });
+  response.end(page);
 }
 
 async function readBody(request) {
@@ -227,9 +279,9 @@ async function main() {
       server.closeAllConnections();
     });
   }
-  server.listen(settings.port, "127.0.0.1", () => {
+  server.listen(settings.port, settings.host, () => {
     const { port } = server.address();
-    provider = startProvider(`${secure ? "https" : "http"}://127.0.0.1:${port}`, keys);
+    provider = startProvider(settings.issuer ?? `${secure ? "https" : "http"}://127.0.0.1:${port}`, keys);
     console.log(JSON.stringify({ issuer: provider.issuer, port }));
   });
 }

@@ -5,8 +5,8 @@
 //! how clients reach an endpoint. Run the tests that use it by `cargo xtask test --suite e2e`, or by
 //! `cargo xtask cluster run -- TEST-EXECUTABLE` on a cluster that is up.
 //!
-//! Assumptions: this process is in the node's network (so it reaches pods and Services as the node does), `KUBECONFIG` is
-//! the administrator's, and the images are those of `cargo xtask image`.
+//! Assumptions: this process is in the node's network, or in a pod of the cluster (with `--context`), so it reaches pods and
+//! Services and is reached by pods; it is the cluster's administrator; and the images are those of `cargo xtask image`.
 
 mod command_line;
 mod door;

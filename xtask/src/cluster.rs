@@ -25,6 +25,9 @@ use images::Image;
 use layout::Layout;
 use space::Space;
 
+/// The cluster that is meant where none is named.
+pub(crate) const DEFAULT: &str = "dev";
+
 /// Arguments of `cargo xtask cluster`.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -37,7 +40,7 @@ pub(crate) struct Args {
     #[command(subcommand)]
     command: Action,
     /// Which cluster; several can be up at once (the tests use `test`)
-    #[arg(long, default_value = "dev", global = true)]
+    #[arg(long, default_value = DEFAULT, global = true)]
     name: String,
 }
 
@@ -135,7 +138,8 @@ pub(crate) fn inside(name: &str, folder: &Path, program: &OsStr) -> Result<Comma
     Ok(command)
 }
 
-fn require_root() -> Result<()> {
+/// The cluster makes namespaces and control groups.
+pub(crate) fn require_root() -> Result<()> {
     if !packages::is_root() {
         bail!("the cluster makes namespaces and control groups, which needs root: run it by sudo, or as root");
     }
@@ -156,6 +160,11 @@ fn status(name: &str) -> Result<()> {
     say::line(format!("{:24} {}", "node", ready(cluster.node_is_ready())));
     say::line(format!("{:24} {}", "DNS server", ready(cluster.dns_is_ready())));
     Ok(())
+}
+
+/// Loads OCI archives into a cluster that is up.
+pub(crate) fn load(name: &str, files: &[PathBuf]) -> Result<()> {
+    import(&running(name)?, files)
 }
 
 fn import(cluster: &Cluster, files: &[PathBuf]) -> Result<()> {

@@ -24,8 +24,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run Tollward in front of a real MCP server on this machine and walk through it
-    Demo,
+    /// Run Tollward in front of a real MCP server and walk through it, on this machine or in a cluster
+    Demo(demo::Args),
     /// Install what the test suites need, run them and sum up
     Test(test::Args),
     /// Check formatting, and run clippy with warnings as errors
@@ -46,7 +46,7 @@ impl Arguments {
     /// Runs the command; the code is what the program ends with.
     pub(crate) fn run(&self) -> Result<ExitCode> {
         match &self.command {
-            Command::Demo => demo::run()?,
+            Command::Demo(args) => demo::run(args)?,
             Command::Test(args) => {
                 if !test::run(args)? {
                     return Ok(ExitCode::FAILURE);

@@ -1,26 +1,54 @@
-//! `cargo xtask demo`: Tollward in front of a real MCP server on this machine, from a bare checkout.
+//! `cargo xtask demo`: Tollward in front of a real MCP server, played through step by step, on this machine or in a
+//! Kubernetes cluster.
 
-use std::process::Command;
-use std::time::Instant;
+mod catalog;
+mod cluster;
+mod doors;
+mod identity;
+mod local;
 
 use anyhow::Result;
 
-use crate::{process, say, workspace};
+use crate::cluster::smoke;
+use crate::kubernetes::Choice;
+use crate::process::Lines;
 
-/// Builds the command line and the example server, and starts the walk-through.
-pub(crate) fn run() -> Result<()> {
-    let started = Instant::now();
-    let root = workspace::root()?;
-    say::line("building tollward and the example server `catalog` (the first time takes some minutes)");
-    // Without the exporters to a collector, which the demonstration does not use and which double what is compiled.
-    let build = ["build", "--package", "tollward", "--package", "catalog", "--no-default-features"];
-    process::succeed(workspace::cargo(&root).args(build))?;
-    say::line(format!("built in {}", say::elapsed(started.elapsed())));
-    let programs = workspace::target()?.join("debug");
-    let mut demo = Command::new(programs.join("tollward"));
-    demo.args(["dev", "-f", "examples/catalog", "--port", "0", "--broker-port", "0", "--walkthrough", "--"]);
-    demo.arg(programs.join("catalog")).current_dir(&root);
-    let result = process::succeed(&mut demo);
-    say::line(format!("the demonstration took {} with its build", say::elapsed(started.elapsed())));
-    result
+/// Arguments of `cargo xtask demo`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cargo xtask demo                       on this machine, with nothing installed but Rust\n  \
+                        cargo xtask demo --cluster             by Helm on a Kubernetes node of this machine (needs root)\n  \
+                        cargo xtask demo --cluster --context kind-mine --registry registry.example.com/tollward\n\n\
+                        With --cluster everything stays up for you to look around, and the last lines say how to remove it.\n\
+                        The cluster is that of `cargo xtask cluster up`, so `cargo xtask cluster down` removes all of it, also\n\
+                        after a run that was stopped half-way. In a cluster of yours the demonstration uses the namespaces\n\
+                        `shop`, `tollward-demo` and `tollward-system`, refuses to start if one is there already, and --remove\n\
+                        takes away what is left of an earlier run. Node.js with npm is needed for the identity provider."
+)]
+pub(crate) struct Args {
+    /// In a Kubernetes cluster, installed by Helm
+    #[arg(long)]
+    cluster: bool,
+    #[command(flatten)]
+    choice: Choice,
+    /// With --cluster: remove everything at the end
+    #[arg(long, requires = "cluster")]
+    rm: bool,
+    /// With --cluster: only remove what an earlier run left
+    #[arg(long, requires = "cluster", conflicts_with = "rm")]
+    remove: bool,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if !args.cluster && args.choice.context.is_none() {
+        return local::run();
+    }
+    let name = crate::cluster::DEFAULT;
+    if args.remove { cluster::remove(name, &args.choice) } else { cluster::run(name, &args.choice, args.rm) }
+}
+
+/// The demonstration in a cluster of the tests' own, from nothing to nothing.
+pub(crate) fn check(_packages: &[String], _each: Lines<'_>) -> Result<()> {
+    crate::cluster::down(smoke::NAME)?;
+    cluster::run(smoke::NAME, &Choice { context: None, registry: None, images_loaded: false }, true)
 }

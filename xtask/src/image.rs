@@ -7,6 +7,7 @@ mod system;
 mod tree;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -78,8 +79,34 @@ const RECIPES: &[Recipe] = &[
     },
 ];
 
+/// An image that was written.
+#[derive(Debug, Clone)]
+pub(crate) struct Made {
+    pub(crate) name: String,
+    /// Registry, name and tag.
+    pub(crate) reference: String,
+    /// The OCI archive.
+    pub(crate) file: PathBuf,
+}
+
+/// Images, and programs that were built with them.
+#[derive(Debug)]
+pub(crate) struct Everything {
+    pub(crate) images: Vec<Made>,
+    pub(crate) programs: Vec<PathBuf>,
+}
+
 /// Builds the programs and prints the path of each image.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    for image in write(args, &[])?.images {
+        say::line(image.file.display());
+    }
+    Ok(())
+}
+
+/// Builds the programs and writes the images; further packages are built in the same call, so that all share what they
+/// depend on.
+fn write(args: &Args, further: &[&str]) -> Result<Everything> {
     let recipes = chosen(&args.names)?;
     let folder = match &args.out {
         Some(folder) => folder.clone(),
@@ -87,30 +114,83 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let certificates = system::certificates(args.certificates.as_deref())?;
-    let programs = build(&recipes, args.release)?;
+    let mut programs = build(&recipes, further, args.release)?;
+    let further = programs.split_off(recipes.len());
+    let mut images = Vec::new();
     for (recipe, program) in recipes.iter().zip(&programs) {
         let file = folder.join(format!("{}.tar", recipe.name));
         let reference = format!("{}/{}:{}", args.registry, recipe.name, args.tag);
         let layers = layers(recipe, program, &certificates)?;
         let digest = layout::write(&image(recipe, &reference, &args.tag, &layers)?, &file)?;
         say::note(format!("  {reference}@{digest}"));
-        say::line(file.display());
+        images.push(Made { name: recipe.name.to_owned(), reference, file });
     }
-    Ok(())
+    Ok(Everything { images, programs: further })
 }
 
 /// Makes all images as the chart and the tests name them; returns their folder.
 pub(crate) fn install() -> Result<PathBuf> {
-    let folder = workspace::scratch()?.join("images");
-    run(&Args {
+    make(&[])?;
+    Ok(workspace::scratch()?.join("images"))
+}
+
+/// Makes all images as the chart and the tests name them, and builds further packages in the same call.
+pub(crate) fn make(further: &[&str]) -> Result<Everything> {
+    let args = Args {
         names: Vec::new(),
-        out: Some(folder.clone()),
+        out: None,
         release: false,
         registry: REGISTRY.to_owned(),
         tag: TAG.to_owned(),
         certificates: None,
-    })?;
-    Ok(folder)
+    };
+    write(&args, further)
+}
+
+/// An image of files of this machine, for demonstrations and tests.
+#[derive(Debug)]
+pub(crate) struct Pack<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) about: &'a str,
+    /// Programs by their paths in the image; the libraries that they need come with them. The first is the entry point.
+    pub(crate) programs: &'a [(&'a str, &'a Path)],
+    /// Further files by their paths in the image, static programs among them.
+    pub(crate) files: &'a [(String, PathBuf)],
+}
+
+/// Writes the image beside the others.
+pub(crate) fn pack(pack: &Pack<'_>) -> Result<Made> {
+    let mut libraries = Vec::new();
+    let mut content = Tree::default();
+    for (path, program) in pack.programs {
+        libraries.extend(system::libraries(program)?);
+        content.file(path, 0o755, *program);
+    }
+    libraries.sort();
+    libraries.dedup();
+    for (path, file) in pack.files {
+        let mode = fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?.permissions().mode();
+        content.file(path, if mode & 0o111 == 0 { 0o644 } else { 0o755 }, file);
+    }
+    let (entrypoint, _) = pack.programs.first().context("an image has a program")?;
+    let layers = [system::tree(&libraries, &system::certificates(None)?)?, content];
+    let reference = format!("{REGISTRY}/{}:{TAG}", pack.name);
+    let image = Image {
+        reference: &reference,
+        title: pack.name,
+        description: pack.about,
+        version: TAG,
+        user: system::NONROOT,
+        entrypoint: (*entrypoint).to_owned(),
+        architecture: system::architecture()?,
+        layers: &layers,
+    };
+    let folder = workspace::scratch()?.join("images");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let file = folder.join(format!("{}.tar", pack.name));
+    let digest = layout::write(&image, &file)?;
+    say::note(format!("  {reference}@{digest}"));
+    Ok(Made { name: pack.name.to_owned(), reference, file })
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Recipe>> {
@@ -122,12 +202,13 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Recipe>> {
     Ok(RECIPES.iter().filter(wanted).collect())
 }
 
-/// Builds the programs with one cargo call; returns their paths in the order of `recipes`.
-fn build(recipes: &[&Recipe], release: bool) -> Result<Vec<PathBuf>> {
+/// Builds the programs with one cargo call; returns their paths in the order of `recipes` and `further`.
+fn build(recipes: &[&Recipe], further: &[&str], release: bool) -> Result<Vec<PathBuf>> {
+    let names: Vec<&str> = recipes.iter().map(|recipe| recipe.name).chain(further.iter().copied()).collect();
     let mut command = workspace::cargo(&workspace::root()?);
     command.args(["build", "--message-format", "json-render-diagnostics"]);
-    for recipe in recipes {
-        command.args(["--package", recipe.name, "--bin", recipe.name]);
+    for name in &names {
+        command.args(["--package", name, "--bin", name]);
     }
     if release {
         command.arg("--release");
@@ -143,11 +224,10 @@ fn build(recipes: &[&Recipe], release: bool) -> Result<Vec<PathBuf>> {
         Some(status) => bail!("the programs do not build (cargo ended with {status})"),
         None => bail!("building the programs took more than {}", say::elapsed(LIMIT)),
     }
-    recipes
+    names
         .iter()
-        .map(|recipe| {
-            executable(&messages, recipe.name)
-                .with_context(|| format!("cargo did not say where it put the program `{}`", recipe.name))
+        .map(|name| {
+            executable(&messages, name).with_context(|| format!("cargo did not say where it put the program `{name}`"))
         })
         .collect()
 }

@@ -2,14 +2,17 @@
 //! continuous integration. It owns no product code and needs nothing installed but the Rust toolchain to start; each
 //! command installs or names what else it needs.
 
+mod background;
 mod bench;
 mod binaries;
 mod cache;
+mod clients;
 mod cluster;
 mod command;
 mod demo;
 mod generate;
 mod image;
+mod kubernetes;
 mod lint;
 mod oci;
 mod packages;

@@ -35,6 +35,12 @@ pub(crate) const JAVA: &[Requirement] = &[requirement("java", "openjdk-17-jre-he
 pub(crate) const BENCH: &[Requirement] =
     &[requirement("openssl", "openssl"), requirement("setpriv", "util-linux"), requirement("taskset", "util-linux")];
 
+/// Many small programs in one, without libraries.
+pub(crate) const BUSYBOX: &str = "/bin/busybox";
+
+/// A shell for images.
+pub(crate) const SHELL: &[Requirement] = &[requirement(BUSYBOX, "busybox-static")];
+
 /// What building runc, and running a kubelet, a kube-proxy and containerd, needs.
 pub(crate) const NODE: &[Requirement] = &[
     requirement("ip", "iproute2"),
@@ -44,7 +50,7 @@ pub(crate) const NODE: &[Requirement] = &[
     requirement("nsenter", "util-linux"),
     requirement("mount", "mount"),
     requirement("unshare", "util-linux"),
-    requirement("/bin/busybox", "busybox-static"),
+    requirement(BUSYBOX, "busybox-static"),
     requirement("openssl", "openssl"),
     requirement("gcc", "gcc"),
     requirement("/usr/include/stdio.h", "libc6-dev"),

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: installs what the suites need, builds all tests once, runs the suites, and sums up.
 
 mod artefacts;
-mod clients;
+mod context;
 mod execute;
 mod libtest;
 mod log;
@@ -12,9 +12,10 @@ mod suites;
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 
 use crate::cluster::{self, smoke};
+use crate::kubernetes::Choice;
 use crate::{say, workspace};
 use artefacts::Executable;
 use execute::Bench;
@@ -28,7 +29,11 @@ use suites::{Suite, Tests};
 #[command(after_help = "Examples:\n  cargo xtask test                              what a change must pass\n  \
                         cargo xtask test --all                        what continuous integration runs\n  \
                         cargo xtask test --suite lint unit            two suites alone\n  \
-                        cargo xtask test --suite unit --package xtask one crate's own tests\n\n\
+                        cargo xtask test --suite unit --package xtask one crate's own tests\n  \
+                        cargo xtask test --suite e2e --context kind-mine --registry registry.example.com/tollward\n\n\
+                        With --context the suite e2e runs as a pod in that cluster, as its administrator, in namespaces of its\n\
+                        own (`shop`, `tollward-system`, `tollward-tests`, `e2e-...`), and removes them again. It refuses to start\n\
+                        where Tollward or one of them is there already. Tests that reach into the node itself are left out.\n\n\
                         Logs are in target/xtask/logs. Slow things are built once into $TOLLWARD_CACHE, by default\n\
                         ~/.cache/tollward.")]
 pub(crate) struct Args {
@@ -41,6 +46,8 @@ pub(crate) struct Args {
     /// Look only at these packages
     #[arg(long, value_name = "NAME", num_args = 1..)]
     package: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
 }
 
 /// Runs the suites; returns whether all of them passed.
@@ -48,7 +55,10 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     let started = Instant::now();
     let suites = suites::chosen(&args.suite, args.all)?;
     let logs = workspace::scratch()?.join("logs");
-    let mut needs = Needs::start(suites.iter().flat_map(|suite| suite.needs).copied());
+    if args.choice.context.is_some() && suites.iter().any(|suite| !suite.is_in_cluster()) {
+        bail!("--context is for the suite that runs in a cluster: add --suite e2e");
+    }
+    let mut needs = Needs::start(suites.iter().flat_map(|suite| suite.needs(&args.choice)).copied());
     let mut report = Report::default();
     let mut built: Option<Result<Vec<Executable>>> = None;
     for suite in suites {
@@ -72,7 +82,7 @@ fn run_suite(
     built: &mut Option<Result<Vec<Executable>>>,
 ) -> Result<Counts> {
     if let Tests::Checks(checks) = suite.tests {
-        let environment = needs.wait(suite.name, suite.needs)?;
+        let environment = needs.wait(suite.name, suite.needs(&args.choice))?;
         return Ok(execute::bench(logs, suite.name, environment)?.checks(checks, &args.package));
     }
     // Before waiting for the needs, so that both happen at the same time.
@@ -80,9 +90,12 @@ fn run_suite(
         .get_or_insert_with(|| artefacts::build(&args.package, logs))
         .as_ref()
         .map_err(|error| anyhow!("{error:#}"))?;
-    let mut bench = execute::bench(logs, suite.name, needs.wait(suite.name, suite.needs)?)?;
+    let mut bench = execute::bench(logs, suite.name, needs.wait(suite.name, suite.needs(&args.choice))?)?;
     let executables = suites::executables(&suite.tests, built);
-    let mut counts = if matches!(suite.tests, Tests::Files { names: _, in_cluster: true }) {
+    if args.choice.context.is_some() {
+        return context::run(&mut bench, &executables, &args.choice);
+    }
+    let mut counts = if suite.is_in_cluster() {
         cluster::down(smoke::NAME)?;
         cluster::up(smoke::NAME)?;
         let counts = run_all(&mut bench, &executables, Some(smoke::NAME));

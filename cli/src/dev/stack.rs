@@ -9,7 +9,7 @@ use super::server::Server;
 use crate::arguments::DevArguments;
 use crate::manifests::Compiled;
 use crate::screen::{Screen, Tone};
-use crate::walkthrough::{Cast, Client, Ledger, Scene};
+use crate::walkthrough::{Cast, Client, Ledger, Passage, Scene};
 use anyhow::{Context as _, anyhow};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -107,9 +107,12 @@ impl Stack {
         Some(Scene {
             route: config.routes.first()?.clone(),
             issuer: self.broker.as_ref()?.issuer().to_owned(),
+            issuer_kind: "built in",
+            behind: config.routes.first()?.upstream.url.clone(),
             cast: stage.cast.clone(),
             ledger: stage.ledger.clone(),
             decoy: stage.decoy.clone(),
+            edit: None,
         })
     }
 
@@ -252,7 +255,7 @@ fn facts(arguments: &DevArguments, route: &RouteConfig, place: &Place, server: O
 
 /// Waits for the data plane to have the keys that it needs.
 async fn ready(running: &Running) -> anyhow::Result<()> {
-    let client = Client::new();
+    let client = Client::new(Passage::local()?);
     let probe = format!("http://{}/readyz", running.observe);
     let deadline = Instant::now() + READY;
     loop {

@@ -1,10 +1,12 @@
 //! An HTTP client without opinions: no redirects, no cookies, no retries. It counts what it sends, so that the count can be
-//! compared with the audit records.
+//! compared with the audit records. Whom it trusts and how it reaches a host is said beforehand, by [`Passage`].
 
+use super::passage::{Doors, Passage};
 use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -20,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The client.
 pub(crate) struct Client {
-    pool: Pool<HttpConnector, Full<Bytes>>,
+    pool: Pool<HttpsConnector<HttpConnector<Doors>>, Full<Bytes>>,
     sent: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -33,9 +35,16 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    /// Nothing was sent yet.
-    pub(crate) fn new() -> Self {
-        Self { pool: Pool::builder(TokioExecutor::new()).build_http(), sent: Mutex::default() }
+    /// Goes that way. Nothing was sent yet.
+    pub(crate) fn new(passage: Passage) -> Self {
+        let mut connector = HttpConnector::new_with_resolver(passage.doors);
+        connector.enforce_http(false);
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(passage.tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        Self { pool: Pool::builder(TokioExecutor::new()).build(connector), sent: Mutex::default() }
     }
 
     /// Gets a document.
@@ -75,6 +84,11 @@ impl Answer {
     /// A header's value.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// All values of a header.
+    pub(super) fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
     }
 
     /// The JSON document, or the last message of an event stream, which is the answer of an MCP server.

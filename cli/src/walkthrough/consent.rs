@@ -1,5 +1,5 @@
-//! The broker's consent page as a browser reads it: its heading, what it lists, and its form. Enough of HTML for that
-//! page, and no guess beyond: a page without exactly one form is an error.
+//! The consent page of the demonstration's authorization servers as a browser reads it: its heading, what it lists, and its
+//! form. Enough of HTML for those pages, and no guess beyond: a page without exactly one form is an error.
 
 use anyhow::{Context as _, ensure};
 use std::collections::BTreeMap;

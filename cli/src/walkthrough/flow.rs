@@ -1,6 +1,7 @@
 //! The authorization code flow with PKCE (OAuth 2.1 section 4.1) as an MCP client and its user's browser go through it,
 //! in three parts that steps show one by one, and as a whole.
 
+use super::browser::Browser;
 use super::client::Answer;
 use super::consent::Page;
 use super::pkce::{Verifier, random};
@@ -34,12 +35,17 @@ pub(super) struct Ask<'a> {
 /// The consent page in the browser.
 pub(super) struct Opened {
     pub(super) page: Page,
-    cookie: String,
+    browser: Browser,
     state: String,
     verifier: Verifier,
 }
 
 impl Opened {
+    /// Where the page's form goes.
+    pub(super) fn action(&self) -> anyhow::Result<Url> {
+        self.browser.address(&self.page.action)
+    }
+
     /// Shows what the page asks the user for, which must be one permission for each scope.
     pub(super) fn show_permissions(&self, walk: &Walk<'_>, scopes: &[String]) -> anyhow::Result<()> {
         let items = &self.page.items;
@@ -74,7 +80,8 @@ pub(super) async fn open(walk: &Walk<'_>, servers: &Servers, ask: Ask<'_>) -> an
         ("code_challenge", &verifier.challenge()),
         ("code_challenge_method", "S256"),
     ]);
-    let answer = walk.client.get(&format!("{}?{query}", servers.authorization)).await?;
+    let mut browser = Browser::at(&servers.authorization)?;
+    let answer = browser.open(&walk.client, &format!("{}?{query}", servers.authorization)).await?;
     if answer.status.is_redirection() {
         let refused = parameters(&answer)?;
         anyhow::bail!(
@@ -83,9 +90,8 @@ pub(super) async fn open(walk: &Walk<'_>, servers: &Servers, ask: Ask<'_>) -> an
         );
     }
     let answer = answer.expect(StatusCode::OK)?;
-    let cookie =
-        answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).context("the page sets no cookie")?;
-    Ok(Opened { page: Page::parse(&answer.text())?, cookie: cookie.to_owned(), state, verifier })
+    ensure!(browser.is_known(), "the page sets no cookie");
+    Ok(Opened { page: Page::parse(&answer.text())?, browser, state, verifier })
 }
 
 /// The user signs in and approves; the redirect brings the code.
@@ -96,18 +102,10 @@ pub(super) async fn approve(
     opened: Opened,
     user: &str,
 ) -> anyhow::Result<(Consented, Answer)> {
-    let Opened { page, cookie, state, verifier } = opened;
-    let action = Url::parse(&servers.authorization)
-        .and_then(|url| url.join(&page.action))
-        .context("the form's address is no URL")?;
+    let Opened { page, mut browser, state, verifier } = opened;
     let mut fields: Vec<_> = page.hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     fields.extend([("name", user), ("decision", "approve")]);
-    let request = Request::post(action.as_str())
-        .header("content-type", "application/x-www-form-urlencoded")
-        .header("cookie", cookie)
-        .header("origin", action.origin().ascii_serialization())
-        .body(Full::from(form(&fields)));
-    let answer = walk.client.send(request.context("the form can't be sent")?).await?;
+    let answer = browser.submit(&walk.client, &page.action, form(&fields)).await?;
     ensure!(
         answer.status.is_redirection(),
         "the form should lead back to the client, and is answered by {}",

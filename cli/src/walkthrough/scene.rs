@@ -12,18 +12,28 @@ use tollward_policy::rules::{RuleSet, Verdict};
 use tollward_policy::scope::Catalogue;
 use url::Url;
 
+/// A command that edits the policy, as it would be typed.
+#[derive(Debug, Clone)]
+pub(crate) struct Edit(pub(crate) Vec<String>);
+
 /// Where things are, and the policy.
 pub(crate) struct Scene {
     /// The server as the data plane serves it.
     pub(crate) route: RouteConfig,
-    /// The built-in authorization server.
+    /// The authorization server.
     pub(crate) issuer: String,
+    /// What kind of one it is, in a few words.
+    pub(crate) issuer_kind: &'static str,
+    /// The MCP server itself, past Tollward.
+    pub(crate) behind: String,
     /// Who plays.
     pub(crate) cast: Cast,
     /// The audit records of the session.
     pub(crate) ledger: Arc<Ledger>,
     /// A resource that tokens can be got for and that is not this one.
     pub(crate) decoy: String,
+    /// How to make the policy deny the tool that reads, if it can be edited. The last step does.
+    pub(crate) edit: Option<Edit>,
 }
 
 impl Scene {

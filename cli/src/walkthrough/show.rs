@@ -31,7 +31,7 @@ impl<'a> Show<'a> {
         );
         self.screen.gap();
         self.screen.line(&format!("  MCP endpoint          {}", scene.endpoint()));
-        self.screen.line(&format!("  authorization server  {} (built in)", scene.issuer));
+        self.screen.line(&format!("  authorization server  {} ({})", scene.issuer, scene.issuer_kind));
         self.screen.line(&format!("  MCP server            {} (knows nothing of tokens)", scene.route.upstream.url));
         self.screen.gap();
         self.screen.paragraph(

@@ -4,6 +4,7 @@
 pub(super) mod audit;
 pub(super) mod bad_tokens;
 pub(super) mod discovery;
+pub(super) mod edit;
 pub(super) mod limits;
 pub(super) mod no_token;
 pub(super) mod read;
@@ -15,5 +16,5 @@ pub(super) mod token;
 pub(super) mod tools;
 pub(super) mod write;
 
-/// How many there are.
+/// How many there are, without the one that edits the policy.
 pub(super) const COUNT: usize = 13;

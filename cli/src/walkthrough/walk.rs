@@ -21,8 +21,8 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Nothing was sent yet.
-    pub(super) fn new(scene: Scene, screen: &'a Screen) -> Self {
-        Self { scene, client: Client::new(), show: Show::new(screen), next_id: AtomicU64::new(1) }
+    pub(super) fn new(scene: Scene, client: Client, screen: &'a Screen) -> Self {
+        Self { scene, client, show: Show::new(screen), next_id: AtomicU64::new(1) }
     }
 
     /// Sends a message to the MCP endpoint.
@@ -32,7 +32,7 @@ impl<'a> Walk<'a> {
 
     /// Sends a message past Tollward, as only somebody within the server's pod could.
     pub(super) async fn call_behind(&self, message: &Message<'_>) -> anyhow::Result<Answer> {
-        self.call_at(&self.scene.route.upstream.url, message, None).await
+        self.call_at(&self.scene.behind, message, None).await
     }
 
     async fn call_at(&self, url: &str, message: &Message<'_>, token: Option<&Token>) -> anyhow::Result<Answer> {

@@ -76,3 +76,31 @@ fn it_needs_a_limit_with_tiers_and_says_so() {
     assert!(text.contains("error: the walk-through needs a RateLimitPolicy"), "{text}");
     assert_eq!(code, Some(1));
 }
+
+#[test]
+fn against_a_cluster_it_trusts_only_what_it_was_given() {
+    let manifests = Manifests::of(&[("nothing.pem", "no certificate")]);
+    let example = example();
+    let run = |authorities: &str| {
+        manifests.run(&[
+            "walkthrough",
+            "-f",
+            example.to_str().unwrap(),
+            "--connect",
+            "catalog-tollward.shop.svc=127.0.0.1:9",
+            "--authorities",
+            authorities,
+            "--behind",
+            "http://127.0.0.1:9/mcp",
+            "--decoy",
+            "https://elsewhere.example.com/mcp",
+        ])
+    };
+    for (file, complaint) in
+        [("missing.pem", "can't read missing.pem"), ("manifests/nothing.pem", "holds no certificate")]
+    {
+        let (text, code) = run(file);
+        assert!(text.contains(complaint), "{text}");
+        assert_eq!(code, Some(1));
+    }
+}

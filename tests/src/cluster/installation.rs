@@ -56,13 +56,11 @@ impl Installation {
     async fn install() -> Self {
         let client = Client::try_default().await.expect("KUBECONFIG is that of a cluster");
         let started = Instant::now();
-        let archives = archives();
-        import(&archives);
-        tell(&format!("images imported after {:.1} s", started.elapsed().as_secs_f64()));
-        let node = node_address(&client).await;
-        let issuer = Issuer::start_at(node, TestClock::default()).await;
-        let collector = Collector::start_at(node).await;
-        chart(node, &collector, &archives);
+        let place = Place::find(&client).await;
+        tell(&format!("images are there after {:.1} s", started.elapsed().as_secs_f64()));
+        let issuer = Issuer::start_at(place.address, TestClock::default()).await;
+        let collector = Collector::start_at(place.address).await;
+        chart(&place, &collector);
         let authority = authority(&client).await;
         tell(&format!("installed after {:.1} s", started.elapsed().as_secs_f64()));
         Self { issuer, collector, authority, calm: RwLock::new(()) }
@@ -94,6 +92,59 @@ impl Installation {
     }
 }
 
+/// Where the tests run, as pods see it, and what the chart is told because of it.
+struct Place {
+    /// Where pods reach this process.
+    address: IpAddr,
+    settings: Vec<String>,
+}
+
+impl Place {
+    async fn find(client: &Client) -> Self {
+        match std::env::var("TOLLWARD_POD_ADDRESS") {
+            Ok(address) => Self::in_a_pod(address.parse().expect("a pod has an address")),
+            Err(_) => Self::on_the_node(node_address(client).await),
+        }
+    }
+
+    /// On the node of the cluster that is made for the tests: images come from files.
+    fn on_the_node(address: IpAddr) -> Self {
+        let archives = archives();
+        import(&archives);
+        let made = archives.iter().filter_map(|archive| archive.metadata().ok()?.modified().ok());
+        let newest = made.max().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        // The tag of an image stays the same when it is made anew.
+        let annotations = json!({"test/images": newest.as_millis().to_string()});
+        Self { address, settings: vec![format!("podAnnotations={annotations}")] }
+    }
+
+    /// In a pod of somebody's cluster: `cargo xtask test` brought the images there, and says what they are called.
+    fn in_a_pod(address: IpAddr) -> Self {
+        let mut settings = image_settings("image", &named("TOLLWARD_OPERATOR_IMAGE"));
+        settings.extend(image_settings("sidecar.image", &named("TOLLWARD_SIDECAR_IMAGE")));
+        let namespace = json!({"matchLabels": {"kubernetes.io/metadata.name": named("TOLLWARD_POD_NAMESPACE")}});
+        // Where policies are enforced, the operator could not ask for the issuer's keys.
+        settings.push(format!("networkPolicy.extraEgress={}", json!([{"to": [{"namespaceSelector": namespace}]}])));
+        Self { address, settings }
+    }
+}
+
+fn named(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set; run this by `cargo xtask test`"))
+}
+
+/// The chart's settings for an image, by tag or digest.
+fn image_settings(name: &str, reference: &str) -> Vec<String> {
+    let (registry, rest) = reference.split_once('/').expect("an image's name has a registry");
+    let by_digest = rest.split_once('@').map(|(repository, digest)| (repository, "digest", digest));
+    let (repository, kind, version) = by_digest
+        .or_else(|| rest.rsplit_once(':').map(|(repository, tag)| (repository, "tag", tag)))
+        .expect("an image's name has a tag or a digest");
+    [("registry", registry), ("repository", repository), (kind, version)]
+        .map(|(member, value)| format!("{name}.{member}={}", json!(value)))
+        .to_vec()
+}
+
 fn archives() -> Vec<PathBuf> {
     let folder = images();
     let names = ["tollward-sidecar", "tollward-operator", "catalog"];
@@ -122,20 +173,18 @@ async fn node_address(client: &Client) -> IpAddr {
 }
 
 /// Installs the chart, or upgrades what an earlier run left on this cluster.
-fn chart(node: IpAddr, collector: &Collector, archives: &[PathBuf]) {
-    let made = archives.iter().filter_map(|archive| archive.metadata().ok()?.modified().ok());
-    let newest = made.max().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-    let settings = [
-        format!("dial.allow={}", json!([{"cidr": format!("{node}/32"), "scheme": "http"}])),
+fn chart(place: &Place, collector: &Collector) {
+    let bits = if place.address.is_ipv4() { 32 } else { 128 };
+    let mut settings = vec![
+        format!("dial.allow={}", json!([{"cidr": format!("{}/{bits}", place.address), "scheme": "http"}])),
         format!("otlp.endpoint={}", json!(collector.endpoint())),
         // Metrics come once a minute by default.
         format!("sidecar.environment={}", json!({EXPORTS: "1000"})),
         format!("extraEnv={}", json!([{"name": EXPORTS, "value": "1000"}])),
         // What is refused to the operator must show in its log, whatever the operator makes of it.
         format!("log.filter={}", json!("info,tollward_operator=debug")),
-        // The tag of an image stays the same when it is made anew.
-        format!("podAnnotations={}", json!({"test/images": newest.as_millis().to_string()})),
     ];
+    settings.extend_from_slice(&place.settings);
     let chart = root().join("charts/tollward").display().to_string();
     let mut arguments =
         vec!["upgrade", "--install", "tollward", &chart, "--namespace", NAMESPACE, "--create-namespace"];

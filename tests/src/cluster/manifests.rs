@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 /// Name of the example's `MCPServer`.
 pub const SERVER: &str = "catalog";
-/// The image that `cargo xtask image` makes.
-pub(super) const IMAGE: &str = concat!("ghcr.io/tollward/catalog:", env!("CARGO_PKG_VERSION"));
+/// The image that `cargo xtask image` makes, where it is not called otherwise.
+const IMAGE: &str = concat!("ghcr.io/tollward/catalog:", env!("CARGO_PKG_VERSION"));
 
 /// The example's three objects.
 #[derive(Debug, Clone)]
@@ -31,7 +31,8 @@ impl Manifests {
         for object in [&mut manifests.server, &mut manifests.provider, &mut manifests.limits] {
             set(object, "/metadata/namespace", json!(namespace));
         }
-        set(&mut manifests.server, "/spec/source/workload/image", json!(IMAGE));
+        let image = std::env::var("TOLLWARD_CATALOG_IMAGE").unwrap_or_else(|_| IMAGE.to_owned());
+        set(&mut manifests.server, "/spec/source/workload/image", json!(image));
         set(&mut manifests.provider, "/spec/external/issuer", json!(issuer));
         manifests
     }

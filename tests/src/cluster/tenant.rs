@@ -26,6 +26,10 @@ use tollward_api::{MCPServer, ports};
 /// Who writes the tests' objects.
 const MANAGER: &str = "tests";
 
+/// What `cargo xtask` knows its own namespaces by, to remove them.
+const LABEL: &str = "app.kubernetes.io/managed-by";
+const OWNER: &str = "cargo-xtask";
+
 /// Whether a test disturbs the others.
 enum Turn {
     Calm { _guard: RwLockReadGuard<'static, ()> },
@@ -60,13 +64,18 @@ impl Tenant {
         let client = Client::try_default().await.expect("KUBECONFIG is that of a cluster");
         let namespaces: Api<Namespace> = Api::all(client.clone());
         if let Some(left) = namespaces.get_opt(namespace).await.expect("the API server answers") {
-            // An aborted run left it.
+            // An aborted run left it, or else it is somebody's.
+            assert_eq!(
+                left.labels().get(LABEL).map(String::as_str),
+                Some(OWNER),
+                "the namespace {namespace} is not one of the tests"
+            );
             let _ = namespaces.delete(namespace, &DeleteParams::default()).await;
             let uid = left.uid().unwrap_or_default();
             let gone = await_condition(namespaces.clone(), namespace, conditions::is_deleted(&uid));
             within_time(LIMIT, "an old namespace ends", gone).await.expect("the namespace is watched");
         }
-        let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+        let labels = json!({"pod-security.kubernetes.io/enforce": "restricted", LABEL: OWNER});
         let object = json!({"metadata": {"name": namespace, "labels": labels}});
         let object = serde_json::from_value(object).expect("a namespace");
         namespaces.create(&PostParams::default(), &object).await.expect("a namespace is made");

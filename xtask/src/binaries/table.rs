@@ -115,6 +115,15 @@ pub(crate) const MODULES: &[Module] = &[
         link: "-X main.version={version}",
         programs: &[program("otelcol", ".")],
     },
+    Module {
+        within: CLUSTER,
+        folder: "crane",
+        source: "github.com/google/go-containerregistry",
+        tags: "",
+        cgo: false,
+        link: "-X github.com/google/go-containerregistry/cmd/crane/cmd.Version={version}",
+        programs: &[program("crane", "github.com/google/go-containerregistry/cmd/crane")],
+    },
 ];
 
 /// What a test needs that talks to a Kubernetes API server.

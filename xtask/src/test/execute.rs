@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -85,6 +85,16 @@ impl Bench {
     }
 
     fn tests(&mut self, title: &str, command: &mut Command) -> Result<Counts> {
+        self.listen(title, command, |status| Ok((!status.success()).then(|| format!("ended with {status}"))))
+    }
+
+    /// Runs a command that prints what tests print. Once it has ended, `judge` says what is wrong, if anything.
+    pub(super) fn listen(
+        &mut self,
+        title: &str,
+        command: &mut Command,
+        judge: impl FnOnce(ExitStatus) -> Result<Option<String>>,
+    ) -> Result<Counts> {
         say::line(format!("---- {title}"));
         self.log.part(title);
         command.envs(self.environment.iter().map(|(name, value)| (*name, value.as_os_str())));
@@ -99,8 +109,7 @@ impl Bench {
             }
         })?;
         let complaint = match status {
-            Some(status) if status.success() => None,
-            Some(status) => Some(format!("ended with {status}")),
+            Some(status) => judge(status)?,
             None => Some(format!("was killed after {}", say::elapsed(LIMIT))),
         };
         if let Some(complaint) = complaint {

@@ -8,9 +8,8 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::{Result, anyhow};
 
-use super::clients;
 use crate::packages::{self, Requirement};
-use crate::{binaries, image, say};
+use crate::{binaries, clients, image, say};
 
 /// Something to install before a suite runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

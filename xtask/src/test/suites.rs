@@ -8,8 +8,9 @@ use anyhow::{Result, bail};
 use super::artefacts::Executable;
 use super::needs::Need;
 use crate::cluster::smoke;
-use crate::lint;
+use crate::kubernetes::Choice;
 use crate::process::Lines;
+use crate::{demo, lint};
 
 /// The package whose tests join the others' parts.
 const TESTS_PACKAGE: &str = "tollward-tests";
@@ -19,10 +20,22 @@ pub(super) struct Suite {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
     /// What must be on the machine before it runs.
-    pub(super) needs: &'static [Need],
+    needs: &'static [Need],
     /// Runs with `--all` or by name, not by default.
     pub(super) only_with_all: bool,
     pub(super) tests: Tests,
+}
+
+impl Suite {
+    /// Whether its tests run in a cluster.
+    pub(super) const fn is_in_cluster(&self) -> bool {
+        matches!(self.tests, Tests::Files { names: _, in_cluster: true })
+    }
+
+    /// What must be on the machine before it runs; in a cluster of the user's it brings its own.
+    pub(super) fn needs(&self, choice: &Choice) -> &'static [Need] {
+        if choice.context.is_some() { &[] } else { self.needs }
+    }
 }
 
 #[derive(Debug)]
@@ -107,6 +120,13 @@ pub(super) const SUITES: &[Suite] = &[
             Check { name: "daemons that ended are started again", run: smoke::repair },
             Check { name: "nothing is left once the cluster is down", run: smoke::removal },
         ]),
+    },
+    Suite {
+        name: "demo",
+        about: "the demonstration by Helm on such a node, with every answer checked (needs root)",
+        needs: &[Need::Node, Need::Helm, Need::Images, Need::NodeClients],
+        only_with_all: true,
+        tests: Tests::Checks(&[Check { name: "the walk-through goes as described in a cluster", run: demo::check }]),
     },
     Suite {
         name: "e2e",

@@ -1,7 +1,7 @@
 //! The built-in authorization server over its socket.
 
 use super::{Audience, BuiltIn, Reserved};
-use crate::walkthrough::{Answer, Client};
+use crate::walkthrough::{Answer, Client, Passage};
 use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn route(scope: &str) -> RouteConfig {
 
 async fn served(audience: Audience) -> (BuiltIn, Client) {
     let broker = Reserved::bind(0).await.unwrap().serve(&route("catalog:read"), audience).unwrap();
-    (broker, Client::new())
+    (broker, Client::new(Passage::local().unwrap()))
 }
 
 async fn register(broker: &BuiltIn, client: &Client) -> String {

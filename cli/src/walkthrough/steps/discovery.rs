@@ -55,7 +55,10 @@ async fn resource(walk: &Walk<'_>, url: &str) -> anyhow::Result<String> {
     walk.show.pair("resource", &resource);
     walk.show.pair("authorization_servers", issuer);
     ensure!(resource == walk.scene.endpoint(), "the metadata is of `{resource}` (RFC 9728 section 3.3)");
-    ensure!(issuer == walk.scene.issuer, "the metadata names `{issuer}` instead of the built-in authorization server");
+    ensure!(
+        issuer == walk.scene.issuer,
+        "the metadata names `{issuer}` instead of the authorization server that the policy names"
+    );
     Ok(issuer.to_owned())
 }
 

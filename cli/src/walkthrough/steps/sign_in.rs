@@ -22,8 +22,9 @@ pub(in crate::walkthrough) async fn play(
     );
     walk.show.pair("the page says", &opened.page.heading);
     opened.show_permissions(walk, &scopes)?;
+    let action = opened.action()?;
     let (consented, answer) = approve(walk, servers, ask, opened, EVERYDAY).await?;
-    walk.show.sent(&format!("POST {}", servers.authorization), &[("name", EVERYDAY), ("decision", "approve")]);
+    walk.show.sent(&format!("POST {action}"), &[("name", EVERYDAY), ("decision", "approve")]);
     walk.show.answered(&answer, &[]);
     walk.show.pair("location", "http://127.0.0.1:…/callback?code=…&state=…&iss=…");
     walk.show.checked("The page names the client, the server and each permission in words. The redirect brings a code back, with the client's own state and the issuer's name (RFC 9207).");

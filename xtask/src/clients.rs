@@ -14,12 +14,12 @@ use crate::{cache, process, say, workspace};
 const STAMP: &str = ".tollward-installed-for";
 
 /// The npm packages of `tests/clients`; returns that folder.
-pub(super) fn node() -> Result<PathBuf> {
+pub(crate) fn node() -> Result<PathBuf> {
     npm("tests/clients")
 }
 
 /// The npm packages of `tests/conformance`; returns that folder.
-pub(super) fn conformance() -> Result<PathBuf> {
+pub(crate) fn conformance() -> Result<PathBuf> {
     npm("tests/conformance")
 }
 
@@ -46,7 +46,7 @@ fn npm(name: &str) -> Result<PathBuf> {
 }
 
 /// A virtual environment with `tests/clients/requirements.txt`; returns its interpreter.
-pub(super) fn python() -> Result<PathBuf> {
+pub(crate) fn python() -> Result<PathBuf> {
     let requirements = workspace::root()?.join("tests/clients/requirements.txt");
     let python = process::require("python3", "install Python 3.10 or later, with venv")?;
     let version = process::capture(Command::new(&python).arg("--version"))?;
