@@ -89,7 +89,7 @@ fn play(kubernetes: &Kubernetes, choice: &Choice, built: &Built) -> Result<()> {
     step("namespaces for it, of the strictest profile for pods", || claim::take(kubernetes, &NAMESPACES))?;
     let images = step("the images to the node", || {
         let images = supply::supply(kubernetes, choice, &built.images)?;
-        supply::try_out(kubernetes, identity::NAMESPACE, &images)?;
+        supply::try_out(kubernetes, identity::NAMESPACE, choice, &images)?;
         Ok(images)
     })?;
     step("Tollward, by its Helm chart", || install(kubernetes, &images))?;

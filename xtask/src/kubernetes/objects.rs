@@ -14,10 +14,12 @@ pub(crate) fn restricted() -> Value {
 }
 
 /// A pod with a container of each image. What the programs do there is of no interest: they get no settings and no rights.
-pub(super) fn trial<'a>(namespace: &str, images: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
+/// `pull` is the policy: after one failed pull a kubelet does not believe in an image that was loaded later, so images that
+/// come from files must never be pulled.
+pub(super) fn trial<'a>(namespace: &str, pull: &str, images: impl Iterator<Item = (&'a str, &'a str)>) -> Value {
     let containers: Vec<Value> = images
         .map(|(name, image)| {
-            json!({"name": name, "image": image, "imagePullPolicy": "IfNotPresent", "securityContext": restricted()})
+            json!({"name": name, "image": image, "imagePullPolicy": pull, "securityContext": restricted()})
         })
         .collect();
     json!({

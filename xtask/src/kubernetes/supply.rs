@@ -78,8 +78,10 @@ fn push(mut crane: Command, image: &Made, prefix: &str) -> Result<String> {
 }
 
 /// Starts each image once in `namespace`, and fails with the kubelet's own words if one can't be pulled or started.
-pub(crate) fn try_out(kubernetes: &Kubernetes, namespace: &str, images: &Images) -> Result<()> {
-    let pod = objects::trial(namespace, images.0.iter().map(|(name, reference)| (name.as_str(), reference.as_str())));
+pub(crate) fn try_out(kubernetes: &Kubernetes, namespace: &str, choice: &Choice, images: &Images) -> Result<()> {
+    let pull = if choice.registry.is_some() { "IfNotPresent" } else { "Never" };
+    let pod =
+        objects::trial(namespace, pull, images.0.iter().map(|(name, reference)| (name.as_str(), reference.as_str())));
     kubernetes.apply("trial", std::slice::from_ref(&pod))?;
     let started = started(kubernetes, namespace, objects::TRIAL);
     kubernetes.get(&[

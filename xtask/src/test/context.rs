@@ -56,7 +56,7 @@ pub(super) fn run(bench: &mut Bench, executables: &[&Executable], choice: &Choic
         made.push(pack(&executable.path, &tollward)?);
         require_a_way_for_images(choice, &made.iter().map(|image| image.file.clone()).collect::<Vec<_>>())?;
         claim::take(&kubernetes, &[NAMESPACE, SHOP])?;
-        let ran = in_a_pod(bench, &kubernetes, &supply::supply(&kubernetes, choice, &made)?);
+        let ran = in_a_pod(bench, &kubernetes, choice, &supply::supply(&kubernetes, choice, &made)?);
         let removed = claim::remove(&kubernetes).context("the cluster is not as it was");
         counts += ran?;
         removed?;
@@ -100,8 +100,8 @@ fn collect(folder: &Path, files: &mut Vec<(String, PathBuf)>) -> Result<()> {
     Ok(())
 }
 
-fn in_a_pod(bench: &mut Bench, kubernetes: &Kubernetes, images: &Images) -> Result<Counts> {
-    supply::try_out(kubernetes, NAMESPACE, &images.without(IMAGE))?;
+fn in_a_pod(bench: &mut Bench, kubernetes: &Kubernetes, choice: &Choice, images: &Images) -> Result<Counts> {
+    supply::try_out(kubernetes, NAMESPACE, choice, &images.without(IMAGE))?;
     for (test, why) in LEFT_OUT {
         say::line(format!("left out: {test}: {why}"));
     }
