@@ -20,7 +20,7 @@ use url::Url;
     name = "tollward",
     version,
     arg_required_else_help = true,
-    after_help = "Examples:\n  tollward dev -f examples/catalog -- catalog     try a policy on this machine\n  tollward check -f examples/catalog              is it valid?\n  tollward render -f examples/catalog             what would the operator make of it?"
+    after_help = "Examples:\n  tollward dev -f manifests -- node server.js     try a policy on this machine\n  tollward check -f manifests                     is it valid?\n  tollward explain -f manifests --token t --tool x  would this call pass?\n  tollward render -f manifests                    what would the operator make of it?"
 )]
 pub(crate) struct Arguments {
     /// What to do.
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run Tollward in front of an MCP server on this machine, with the policy of your manifests.
     #[command(
-        after_help = "Examples:\n  tollward dev -f examples/catalog -- catalog\n  tollward dev -f manifests --server catalog --audit audit.jsonl -- node server.js\n  tollward dev -f manifests --upstream http://127.0.0.1:3000/mcp --user ada=tier:production\n  tollward dev -f examples/catalog --walkthrough -- catalog\n\nThe MCP server is started with HOST=127.0.0.1 and PORT set to a free port. Everything listens on 127.0.0.1 only, without TLS; the built-in sign-in takes any name. This is for development, not for a cluster."
+        after_help = "Examples:\n  tollward dev -f manifests -- node server.js\n  tollward dev -f manifests --server catalog --audit audit.jsonl -- npx -y @modelcontextprotocol/server-everything streamableHttp\n  tollward dev -f manifests --upstream http://127.0.0.1:3000/mcp --user ada=tier:production\n  tollward dev -f examples/catalog --walkthrough -- target/debug/catalog     in a checkout, after `cargo build -p catalog`\n\nThe MCP server is started with HOST=127.0.0.1 and PORT set to a free port. Everything listens on 127.0.0.1 only, without TLS; the built-in sign-in takes any name. This is for development, not for a cluster."
     )]
     Dev(Box<DevArguments>),
     /// Say whether manifests are valid, and everything that is wrong with them. Exit code 1 if something is.
@@ -60,6 +60,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  tollward walkthrough -f examples/catalog --connect catalog-tollward.shop.svc=127.0.0.1:8443 \\\n    --connect idp.example.com=127.0.0.1:8080 --authorities ca.crt --behind http://127.0.0.1:3000/mcp \\\n    --decoy https://elsewhere.example.com/mcp < records\n\nThe manifests are those that the cluster has. Ports come from `kubectl port-forward`, and the audit records from\n`kubectl logs --follow`, on standard input. The identity provider must let clients register, sign in Ada and Grace\nby a page with one form, and give Grace the better tier. `cargo xtask demo --cluster` sets all of it up."
     )]
     Walkthrough(Box<WalkthroughArguments>),
+    /// Say what would happen to a call, and why: the rule, missing scopes, conditions and limits. Exit code 0 if it would be
+    /// let through, 1 if refused, 2 if that can't be told.
+    #[command(
+        after_help = "Examples:\n  tollward explain -f examples/catalog --token token.txt --tool add_to_cart --args args.json\n  tollward explain -f examples/catalog --token - --method resources/read --resource catalog://products/TEA-001\n  tollward explain -f examples/catalog --token token.txt --jwks keys.json --tool checkout -o json\n\nNothing is sent to the MCP server, and the token is never printed. The provider's keys are fetched, or read from --jwks."
+    )]
+    Explain(Box<ExplainArguments>),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Examples:\n  tollward completions bash > ~/.local/share/bash-completion/completions/tollward\n  tollward completions zsh > ~/.zfunc/_tollward\n  tollward completions fish > ~/.config/fish/completions/tollward.fish"
@@ -98,6 +104,49 @@ pub(crate) enum Output {
     Children,
     /// Both.
     All,
+}
+
+/// Which call `explain` is about.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// Name of the `MCPServer`, if the manifests have several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server: Option<String>,
+    /// File with the caller's access token; - is standard input. Without it, the call carries none.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token: Option<PathBuf>,
+    /// The method.
+    #[arg(long, value_name = "METHOD", default_value = "tools/call")]
+    pub(crate) method: String,
+    /// The tool that is called.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["prompt", "resource"])]
+    pub(crate) tool: Option<String>,
+    /// The prompt that is asked for.
+    #[arg(long, value_name = "NAME", conflicts_with = "resource")]
+    pub(crate) prompt: Option<String>,
+    /// The resource that is read.
+    #[arg(long, value_name = "URI")]
+    pub(crate) resource: Option<String>,
+    /// File with the call's arguments as a JSON object; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) args: Option<PathBuf>,
+    /// File with the provider's key set (JWKS), where the provider can't be reached from here.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jwks: Option<PathBuf>,
+    /// In which form.
+    #[arg(short, long, value_enum, default_value_t = Form::Text)]
+    pub(crate) output: Form,
+}
+
+/// A form of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// How `dev` runs.

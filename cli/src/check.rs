@@ -1,9 +1,13 @@
 //! `tollward check`: whether the operator would accept manifests, and everything that is wrong if not.
 
 use crate::arguments::Files;
-use crate::manifests::{self, Refused};
-use crate::screen::{Screen, Tone, printable};
+use crate::manifests::{self, Problem, Refused};
+use crate::screen::{Screen, Tone, printable, printable_lines};
 use std::process::ExitCode;
+use tollward_desired::advice;
+
+/// Columns before the further lines of a message.
+const INDENT: usize = 8;
 
 /// Judges every server of the files.
 pub(crate) fn run(files: &Files, screen: &Screen) -> ExitCode {
@@ -11,28 +15,34 @@ pub(crate) fn run(files: &Files, screen: &Screen) -> ExitCode {
         Ok(manifests) => manifests,
         Err(refused) => return refuse(&refused, screen),
     };
-    let mut problems = Vec::new();
+    let (mut problems, mut notices) = (Vec::new(), manifests.notices.clone());
     for server in 0..manifests.servers() {
         match manifests.judge(server) {
             Ok(judged) => {
                 let (identity, url) = (judged.validated.identity(), judged.validated.endpoint().url());
                 let name = format!("MCPServer {}/{}", identity.namespace(), identity.name());
                 screen.line(&format!("{} {name}, {}", screen.paint(Tone::Good, "valid"), printable(url.as_str())));
+                notices.extend(advice(&judged.validated).into_iter().map(|text| format!("{name}: {text}")));
             }
             Err(refused) => problems.extend(refused.0),
         }
     }
-    print_notices(&manifests.notices, screen);
+    print_notices(&notices, screen);
     if manifests.servers() == 0 {
-        screen.line("there is no MCPServer in these files");
+        // Silence would read as consent in a pipeline that checks the wrong folder.
+        problems.push(Problem::new(
+            "nothing was judged: there is no MCPServer in these files; a RateLimitPolicy or IdentityProvider is judged with the \
+             servers that use it, so name their files as well",
+        ));
     }
     if problems.is_empty() { ExitCode::SUCCESS } else { refuse(&Refused(problems), screen) }
 }
 
-/// Prints everything that is wrong, one line each.
+/// Prints everything that is wrong.
 pub(crate) fn refuse(refused: &Refused, screen: &Screen) -> ExitCode {
     for problem in &refused.0 {
-        screen.line(&format!("{} {}", screen.paint(Tone::Bad, "invalid"), printable(&problem.to_string())));
+        let text = printable_lines(&problem.to_string(), INDENT);
+        screen.line(&format!("{} {text}", screen.paint(Tone::Bad, "invalid")));
     }
     ExitCode::FAILURE
 }
@@ -40,6 +50,6 @@ pub(crate) fn refuse(refused: &Refused, screen: &Screen) -> ExitCode {
 /// Prints what is worth knowing and no problem.
 pub(crate) fn print_notices(notices: &[String], screen: &Screen) {
     for notice in notices {
-        screen.line(&screen.paint(Tone::Quiet, &format!("note  {}", printable(notice))));
+        screen.line(&screen.paint(Tone::Quiet, &format!("note  {}", printable_lines(notice, INDENT))));
     }
 }

@@ -84,8 +84,9 @@ async fn serve(arguments: &DevArguments, stack: &Stack, screen: &Arc<Screen>) ->
             return Ok(Ended::Played(as_described));
         }
     }
-    summary::print(&stack.facts, screen);
+    // First: whoever reads the summary may call at once, and that call has its line too.
     stack.show_records();
+    summary::print(&stack.facts, screen);
     match watch::run(&arguments.files.filename, arguments.server.as_deref(), stack, screen).await {}
 }
 

@@ -2,13 +2,14 @@
 //! the modules.
 //!
 //! Map: [`arguments`] is what can be typed; [`manifests`] reads and compiles what a platform team writes; [`check`] and
-//! [`render`] show it; [`dev`] runs it in front of an MCP server; [`walkthrough`] plays a client against that, or against a
-//! cluster by [`visit`]. `revoke` (with the feature `cluster`) is the only one that talks to an API server. [`record`] puts
-//! audit records into words, and [`screen`] is the only way to the terminal.
+//! [`render`] show it, [`explain`] asks it about one call; [`dev`] runs it in front of an MCP server; [`walkthrough`] plays a
+//! client against that, or against a cluster by [`visit`]. `revoke` (with the feature `cluster`) is the only one that talks
+//! to an API server. [`record`] puts audit records into words, and [`screen`] is the only way to the terminal.
 
 mod arguments;
 mod check;
 mod dev;
+mod explain;
 mod manifests;
 mod record;
 mod render;
@@ -40,6 +41,7 @@ fn run(command: Command, screen: &Arc<Screen>) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(files) => Ok(check::run(&files, screen)),
         Command::Render(wanted) => render::run(&wanted, screen),
+        Command::Explain(wanted) => Ok(explain::run(&wanted, screen)),
         Command::Dev(wanted) => dev::run(*wanted, screen),
         #[cfg(feature = "cluster")]
         Command::Revoke(wanted) => revoke::run(&wanted, screen),

@@ -8,7 +8,7 @@ mod redact;
 mod wrap;
 
 pub(crate) use causes::causes;
-pub(crate) use redact::{printable, redact};
+pub(crate) use redact::{printable, printable_lines, redact};
 pub(crate) use wrap::wrap;
 
 use clap::builder::styling::{AnsiColor, Style};

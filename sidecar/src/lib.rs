@@ -5,6 +5,7 @@
 //! - [`pipeline`] is the one way of a request; each file in its folder is a stage.
 //! - Stages use [`authenticate`], [`envelope`], [`session`], [`limiter`], [`response`], [`audit`], [`trace`], [`upstream_identity`], which know
 //!   nothing of each other's business; [`denial`] is the only place where a refusal becomes HTTP.
+//! - [`explain`] asks the deciding stages without sending anything.
 //! - [`snapshot`] is the compiled configuration; [`observe`] tells probes, Prometheus and the operator how it goes.
 
 mod address;
@@ -14,6 +15,7 @@ pub mod clock;
 pub mod command;
 pub mod denial;
 pub mod envelope;
+pub mod explain;
 mod json;
 pub mod limiter;
 pub mod listen;

@@ -30,6 +30,8 @@ pub use capacity::Capacity;
 pub use forward::{UpstreamClient, client};
 pub use guess::GuessLimiter;
 
+pub(crate) use authorize::judge;
+
 use crate::audit::{Auditor, Trail};
 use crate::denial::{DPOP_NONCE, Denial};
 use crate::listen::Peer;

@@ -2,7 +2,7 @@
 //! the very data plane that production runs.
 
 use crate::audit::{AuditSink, Auditor, Fanout, OtelSink};
-use crate::authenticate::{GuardedFetch, ProofMemory, Providers, TokenCache};
+use crate::authenticate::{Fetch, GuardedFetch, ProofMemory, Providers, TokenCache};
 use crate::clock::Clock;
 use crate::limiter::Limiter;
 use crate::listen::{Acceptor, Bounds, Certificate, Peer, Stamp, TlsError, mutual, serve, server};
@@ -106,7 +106,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let stamp = Stamp::of(&setup.config);
     let loaded = read(&setup.config)?;
     let process = loaded.config.process.clone();
-    let parts = Arc::new(parts(&process.dial, setup.clock.clone())?);
+    let parts = Arc::new(parts(&process.dial, None, setup.clock.clone())?);
     let state = Arc::new(State::new(parts.compile(&loaded.config, loaded.digest.clone())?, setup.clock.clone()));
     let restart_required = Arc::new(AtomicBool::new(false));
     let ending = CancellationToken::new();
@@ -168,7 +168,8 @@ fn pipeline(setup: &Setup, state: &Arc<State>, loaded: &Loaded, ending: &Cancell
     }
 }
 
-fn parts(dial: &DialConfig, clock: Arc<dyn Clock>) -> Result<Parts, StartError> {
+/// What outlives a configuration, empty. Keys and metadata are fetched from where `dial` lets them be, or by `keys`.
+pub fn parts(dial: &DialConfig, keys: Option<Arc<dyn Fetch>>, clock: Arc<dyn Clock>) -> Result<Parts, ResolveError> {
     let scheme = |scheme| match scheme {
         ConfigScheme::Http => Scheme::Http,
         ConfigScheme::Https => Scheme::Https,
@@ -177,7 +178,7 @@ fn parts(dial: &DialConfig, clock: Arc<dyn Clock>) -> Result<Parts, StartError> 
     let policy = DialPolicy { allow, deny: dial.deny.clone() };
     let resolver = Arc::new(SystemResolver::from_system()?);
     let endpoint = GuardedTokenEndpoint::new(policy.clone(), resolver.clone(), EXCHANGE);
-    let fetch = Arc::new(GuardedFetch::new(policy, resolver, FETCH));
+    let fetch = keys.unwrap_or_else(|| Arc::new(GuardedFetch::new(policy, resolver, FETCH)));
     Ok(Parts {
         providers: Providers::new(fetch, clock.clone()),
         tokens: Arc::new(TokenCache::new()),

@@ -20,6 +20,8 @@ use tokio::sync::watch;
 const START: Duration = Duration::from_mins(1);
 /// Time for it to end after SIGTERM.
 const STOP: Duration = Duration::from_secs(5);
+/// Time for it to start before somebody wonders, and between two lines that say so.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(25);
 /// Lines of its output that an error shows.
@@ -82,6 +84,8 @@ impl Server {
     pub(crate) async fn accepts(&self, port: u16) -> anyhow::Result<()> {
         let deadline = Instant::now() + START;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let started = Instant::now();
+        let mut said = Duration::ZERO;
         loop {
             if TcpStream::connect(address).await.is_ok() {
                 return Ok(());
@@ -94,6 +98,13 @@ impl Server {
                     "did not listen on 127.0.0.1:{port} within {} s; does it read PORT?",
                     START.as_secs()
                 )));
+            }
+            if started.elapsed() >= said + PATIENCE {
+                said = started.elapsed();
+                let waited =
+                    if said < 2 * PATIENCE { String::new() } else { format!(", for {} s now", said.as_secs()) };
+                let text = format!("waiting for `{}` to listen on {address}{waited}", printable(&self.life.name));
+                self.life.output.screen.line(&self.life.output.screen.paint(Tone::Quiet, &text));
             }
             tokio::time::sleep(PERIOD).await;
         }

@@ -68,10 +68,11 @@ impl Stack {
         let telemetry = telemetry(arguments.walkthrough)?;
         let records = Records::open(arguments.audit.as_deref(), screen)?;
         let reserved = reserve(arguments, compiled.declared()).await?;
+        let public = or_free(arguments.port)?;
         let (server, upstream) = upstream(arguments, screen).await?;
         let secrets = arguments.secrets.iter().map(|it| (it.name.clone(), it.folder.clone())).collect();
         let issuer = issuer(arguments, reserved.as_ref());
-        let place = Place { public: or_free(arguments.port)?, upstream, issuer, secrets };
+        let place = Place { public, upstream, issuer, secrets };
         let config = localize(compiled, &place)?;
         let route = config.routes.first().context("the manifests lead to no server")?.clone();
 

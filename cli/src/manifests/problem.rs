@@ -17,7 +17,7 @@ pub(crate) struct Refused(pub(crate) Vec<Problem>);
 
 impl Problem {
     /// A problem whose text says where it is.
-    pub(super) fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { place: None, message: message.into() }
     }
 

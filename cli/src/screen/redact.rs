@@ -38,6 +38,13 @@ pub(crate) fn printable(text: &str) -> String {
     kept
 }
 
+/// Text of several lines that somebody else chose: the line breaks stay, everything else is made visible. No line begins at
+/// the margin but the first, so that none can pass for a message of ours.
+pub(crate) fn printable_lines(text: &str, indent: usize) -> String {
+    let lines: Vec<_> = text.trim_end().split('\n').map(|line| printable(line.trim_end_matches('\r'))).collect();
+    lines.join(&format!("\n{}", " ".repeat(indent)))
+}
+
 /// Direction marks, isolates, line separators and characters of no width.
 fn reorders(letter: char) -> bool {
     matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
@@ -45,7 +52,7 @@ fn reorders(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{printable, redact};
+    use super::{printable, printable_lines, redact};
     use proptest::prelude::{prop_assert, proptest};
 
     const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJlc2lnbmF0dXJl";
@@ -61,6 +68,11 @@ mod tests {
     fn what_steers_a_terminal_is_made_visible() {
         assert_eq!(printable("a\u{1b}[2Jb\r\u{202e}c"), "a\\u{1b}[2Jb\\u{d}\\u{202e}c");
         assert_eq!(printable("Überprüfer 工具"), "Überprüfer 工具");
+    }
+
+    #[test]
+    fn lines_stay_lines_and_no_later_one_begins_at_the_margin() {
+        assert_eq!(printable_lines("a\r\nvalid b\u{1b}[2J\n", 2), "a\n  valid b\\u{1b}[2J");
     }
 
     proptest! {

@@ -64,6 +64,45 @@ spec: {targetRefs: [{name: catalogue}], limits: [{name: all, rates: [{requests: 
 }
 
 #[test]
+fn files_without_a_server_are_not_called_valid() {
+    let policy = "apiVersion: tollward.dev/v1alpha1\nkind: RateLimitPolicy\nmetadata: {name: calls, namespace: shop}
+spec: {targetRefs: [{name: catalog}], limits: [{name: each, rates: [{requests: 10, window: 1m}]}]}";
+    let (text, code) = Manifests::of(&[("b.yaml", policy)]).run(&["check", "-f", "manifests"]);
+    assert!(text.contains("invalid nothing was judged: there is no MCPServer in these files"), "{text}");
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn a_message_of_several_lines_is_readable_and_can_not_steer_the_terminal() {
+    let (text, code) = Manifests::of(&[("a.yaml", "a: [1, 2\nb: \"\u{1b}[2J\"\n")]).run(&["check", "-f", "manifests"]);
+    assert!(!text.contains("\\u{a}") && !text.contains('\u{1b}'), "{text}");
+    assert!(text.lines().count() > 1 && text.lines().skip(1).all(|line| line.starts_with("        ")), "{text}");
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn a_condition_that_can_not_be_read_is_a_problem_with_its_place() {
+    let bad = GOOD.replace("scopes: ['catalog:read']}]", "scopes: ['catalog:read'], condition: 'args.amount <'}]");
+    let (text, code) = Manifests::of(&[("a.yaml", &bad)]).run(&["check", "-f", "manifests"]);
+    assert!(text.contains("rule `read`: condition: line 1, column 14: a value is missing here"), "{text}");
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn a_scope_that_no_rule_asks_for_is_noted() {
+    let odd = GOOD.replace(
+        "description: look products up}",
+        "description: look products up}, {name: 'catalog:idle', description: nothing}",
+    );
+    let (text, code) = Manifests::of(&[("a.yaml", &odd)]).run(&["check", "-f", "manifests"]);
+    assert!(
+        text.contains("note  MCPServer shop/catalog: scope `catalog:idle` is declared, but no rule asks for it"),
+        "{text}"
+    );
+    assert_eq!(code, Some(0));
+}
+
+#[test]
 fn render_prints_the_configuration_and_the_objects() {
     let manifests = Manifests::of(&[("all.yaml", GOOD)]);
     let (all, code) = manifests.run(&["render", "-f", "manifests"]);
@@ -97,5 +136,5 @@ fn completions_know_the_commands_and_help_has_examples() {
         assert_eq!(code, Some(0));
     }
     let (help, _) = manifests.run(&["dev", "--help"]);
-    assert!(help.contains("Examples:\n  tollward dev -f examples/catalog -- catalog"), "{help}");
+    assert!(help.contains("Examples:\n  tollward dev -f manifests -- node server.js"), "{help}");
 }

@@ -9,7 +9,9 @@
 
 mod check;
 mod dev;
+mod explain;
 mod manifests;
 mod session;
 mod shop;
+mod tokens;
 mod walkthrough;

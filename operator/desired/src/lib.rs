@@ -7,9 +7,11 @@
 //! - [`manifests`]: files into resources, strictly.
 //! - [`inputs`], [`install`]: what a server's desired state depends on.
 //! - [`validate()`]: every reason why not, as [`Finding`]s that become conditions.
+//! - [`advice()`]: what is valid and worth a second thought.
 //! - [`configuration`]: the `SidecarConfig`, its bytes and digest.
 //! - [`desired`]: the Kubernetes objects.
 
+mod advice;
 pub mod children;
 pub mod configuration;
 pub mod finding;
@@ -23,6 +25,7 @@ mod provider_key;
 mod public_url;
 pub mod validate;
 
+pub use advice::advice;
 pub use children::{Children, Desired, KeyEntry, KeysSecret, desired};
 pub use configuration::{Configuration, Place, compile_config, configuration};
 pub use finding::{Finding, Subject};

@@ -83,7 +83,14 @@ impl Position<'_> {
     fn sort(self, document: Value, manifests: &mut Manifests, errors: &mut Vec<ManifestError>) {
         let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
-        if version.is_empty() || kind.is_empty() {
+        if version == "v1" && kind == "List" {
+            // What `kubectl get -o yaml` prints of several objects.
+            let items = document.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+            items
+                .into_iter()
+                .filter(|item| item.get("kind").and_then(Value::as_str) != Some("List"))
+                .for_each(|item| self.sort(item, manifests, errors));
+        } else if version.is_empty() || kind.is_empty() {
             errors.push(self.kind("apiVersion and kind must be set"));
         } else if version.split('/').next() != Some(GROUP) {
             manifests.skipped.push(format!("{}: {version} {kind} {name}", self.file));

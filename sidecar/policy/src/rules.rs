@@ -5,6 +5,7 @@
 use crate::condition::{Condition, ConditionError, Facts, Fault, Outcome, Scope};
 use crate::operation::{Class, Method, Operation, Target};
 use crate::pattern::{Pattern, PatternError};
+use crate::reason::Reason;
 use crate::scope::{Catalogue, CatalogueError, ScopeName, ScopeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -122,6 +123,29 @@ pub enum Verdict {
     Condition(Arc<str>, Option<Fault>),
     /// No rule is about it.
     NoRule,
+}
+
+impl Verdict {
+    /// The reason for an answer like this.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Allow(_) => Reason::Allowed,
+            Self::Deny(_) => Reason::RuleDenied,
+            Self::StepUp(..) => Reason::ScopeInsufficient,
+            Self::Hide(_) => Reason::Hidden,
+            Self::Condition(..) => Reason::ConditionFailed,
+            Self::NoRule => Reason::NoRuleMatched,
+        }
+    }
+
+    /// The rule that decided.
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Self::Allow(rule) => rule.as_deref(),
+            Self::Deny(rule) | Self::StepUp(rule, _) | Self::Hide(rule) | Self::Condition(rule, _) => Some(rule),
+            Self::NoRule => None,
+        }
+    }
 }
 
 /// What one rule says about an operation that it is about.

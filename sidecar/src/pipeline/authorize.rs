@@ -2,9 +2,10 @@
 
 use super::resume::Resumed;
 use crate::denial::{Challenge, Denial};
+use crate::envelope::Message;
+use crate::snapshot::Route;
 use tollward_policy::condition::{Arguments, Facts};
 use tollward_policy::principal::Principal;
-use tollward_policy::reason::Reason;
 use tollward_policy::rules::Verdict;
 use tollward_policy::scope::ScopeSet;
 
@@ -15,42 +16,47 @@ pub(super) struct Permitted {
     pub(super) rule: Option<String>,
 }
 
-/// Decides. A hidden target is answered exactly like one that no rule names.
-pub(super) fn authorize(resumed: Resumed) -> Result<Permitted, Denial> {
-    let understood = &resumed.understood;
-    let route = &understood.route;
-    let held = match &understood.principal {
+/// The scopes that a caller holds here, and what the rules say of a message at a time, in seconds since the epoch.
+pub(crate) fn judge(route: &Route, principal: &Principal, message: &Message, now: i64) -> (ScopeSet, Verdict) {
+    let held = match principal {
         Principal::Anonymous => ScopeSet::EMPTY,
         Principal::Token(token) => route.catalogue.held(token.scopes.iter().map(String::as_str)),
     };
-    let denied = |reason| {
-        let id = understood.message.id().map(|id| id.as_json().to_owned());
-        Denial::new(reason).id(id).era(understood.message.era())
-    };
-    let arguments = understood.message.arguments().map_or(Arguments::None, |text| Arguments::Given(text));
-    let revision = understood.message.revision().as_str();
-    let facts = Facts::of_call(&understood.principal, revision, arguments, resumed.now);
-    let rule = match route.rules.decide(understood.message.operation(), &held, &facts) {
-        Verdict::Allow(rule) => rule.map(|rule| rule.to_string()),
-        Verdict::NoRule => return Err(denied(Reason::NoRuleMatched)),
-        Verdict::Deny(rule) => return Err(denied(Reason::RuleDenied).rule(&*rule)),
-        Verdict::Hide(rule) => return Err(denied(Reason::Hidden).rule(&*rule)),
-        // Another token would not help, so nothing is challenged.
-        Verdict::Condition(rule, fault) => {
-            let denial = denied(Reason::ConditionFailed).rule(&*rule);
-            return Err(match fault {
-                Some(fault) => denial.record(format!("the condition can't be decided: {fault}")),
-                None => denial,
-            });
+    let arguments = message.arguments().map_or(Arguments::None, |text| Arguments::Given(text));
+    let facts = Facts::of_call(principal, message.revision().as_str(), arguments, now);
+    let verdict = route.rules.decide(message.operation(), &held, &facts);
+    (held, verdict)
+}
+
+/// Decides. A hidden target is answered exactly like one that no rule names.
+pub(super) fn authorize(resumed: Resumed) -> Result<Permitted, Denial> {
+    let understood = &resumed.understood;
+    let (route, message) = (&understood.route, &understood.message);
+    let (held, verdict) = judge(route, &understood.principal, message, resumed.now);
+    let id = || message.id().map(|id| id.as_json().to_owned());
+    let denied = |verdict: &Verdict| {
+        let denial = Denial::new(verdict.reason()).id(id()).era(message.era());
+        match verdict.rule() {
+            Some(rule) => denial.rule(rule),
+            None => denial,
         }
-        Verdict::StepUp(rule, scopes) => {
-            let denial = denied(Reason::ScopeInsufficient).rule(&*rule);
+    };
+    let rule = match &verdict {
+        Verdict::Allow(rule) => rule.as_ref().map(ToString::to_string),
+        // Another token would not help, so nothing is challenged.
+        Verdict::Condition(_, Some(fault)) => {
+            return Err(denied(&verdict).record(format!("the condition can't be decided: {fault}")));
+        }
+        Verdict::NoRule | Verdict::Deny(_) | Verdict::Hide(_) | Verdict::Condition(_, None) => {
+            return Err(denied(&verdict));
+        }
+        Verdict::StepUp(_, scopes) => {
             return Err(match &understood.principal {
                 // Nobody to ask for scopes: an anonymous caller can't step up.
-                Principal::Anonymous => denial,
+                Principal::Anonymous => denied(&verdict),
                 Principal::Token(_) => {
-                    let challenge = Challenge::insufficient_scope(route.metadata_url(), &scopes);
-                    denial.challenge(challenge.by(route.authenticator.schemes()))
+                    let challenge = Challenge::insufficient_scope(route.metadata_url(), scopes);
+                    denied(&verdict).challenge(challenge.by(route.authenticator.schemes()))
                 }
             });
         }

@@ -96,3 +96,26 @@ fn all_errors_of_all_files_are_reported() {
     let found = read([("a.yaml", "x: 1"), ("b.yaml", "y: [")]).unwrap_err();
     assert_eq!(found.len(), 2);
 }
+
+#[test]
+fn a_list_as_kubectl_prints_it_is_read_object_by_object() {
+    let list = "
+apiVersion: v1
+kind: List
+items:
+  - apiVersion: tollward.dev/v1alpha1
+    kind: MCPServer
+    metadata: {name: catalog, namespace: shop, uid: u, resourceVersion: '7', creationTimestamp: '2026-01-01T00:00:00Z'}
+    spec:
+      source: {type: Workload, workload: {image: catalog, transport: {port: 3000}}}
+      auth: {mode: None}
+    status: {conditions: []}
+  - apiVersion: v1
+    kind: Namespace
+    metadata: {name: shop}
+";
+    let manifests = read([("live.yaml", list)]).unwrap();
+    assert_eq!((manifests.servers.len(), manifests.skipped.len()), (1, 1));
+    let nested = "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: List, items: []}, {kind: MCPServer}]\n";
+    assert_eq!(errors(nested), ["a.yaml, document 1: apiVersion and kind must be set"]);
+}

@@ -24,6 +24,7 @@ pub(super) fn judge(spec: &AuthSpec, findings: &mut Findings) -> Option<Scopes> 
     let catalogue = findings.keep(reason, "spec.auth.scopes", Catalogue::compile(&declared))?;
     let initial = names("spec.auth.initialScopes", &spec.initial_scopes, findings)?;
     findings.keep(reason, "spec.auth.initialScopes", catalogue.require(&initial))?;
+    refuse_refresh(&declared, findings)?;
     refuse_coverage(&declared, &catalogue, findings)?;
     Some(Scopes { declared, initial, catalogue })
 }
@@ -48,6 +49,20 @@ fn name(place: &str, text: &str, findings: &mut Findings) -> Option<ScopeName> {
         Err(ScopeError::Length(_) | ScopeError::Character(_)) => ConditionReason::InvalidScope,
     };
     findings.keep(reason, place, ScopeName::new(text))
+}
+
+/// Asks the authorization server for a refresh token, and permits nothing here. Clients add it by themselves; a challenge and
+/// the metadata should not name it (MCP 2026-07-28 basic/authorization, SEP-2207).
+fn refuse_refresh(declared: &[ScopeConfig], findings: &mut Findings) -> Option<()> {
+    let found = declared.iter().any(|scope| scope.name.as_str() == "offline_access");
+    if found {
+        findings.server(
+            ConditionReason::InvalidScope,
+            "spec.auth.scopes: `offline_access` asks for a refresh token and permits nothing; leave it out, clients ask for it \
+             by themselves",
+        );
+    }
+    (!found).then_some(())
 }
 
 fn refuse_coverage(declared: &[ScopeConfig], catalogue: &Catalogue, findings: &mut Findings) -> Option<()> {

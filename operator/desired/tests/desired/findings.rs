@@ -96,6 +96,12 @@ fn authorization_that_would_be_looser_than_it_reads_is_refused() {
             Reason::InvalidRule,
             "rule `read`: condition: line 2, column 2: `arg` is not known",
         ),
+        (
+            "/spec/auth/scopes/2",
+            json!({"name": "offline_access", "description": "a"}),
+            Reason::InvalidScope,
+            "`offline_access` asks for a refresh token",
+        ),
         ("/spec/auth/rules/0/match", json!({"resources": ["a://{+b}"]}), Reason::InvalidRule, "opens a variable"),
         (
             "/spec/auth/rules/0/scopes",

@@ -7,6 +7,7 @@
     reason = "a failed expectation is how a test fails, in its helpers too"
 )]
 
+mod advice;
 mod example;
 mod findings;
 mod fixture;

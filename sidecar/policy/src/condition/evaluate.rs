@@ -42,7 +42,7 @@ pub(super) fn evaluate<'e>(
         Expression::Or(terms) => decide(terms.iter().map(term), true),
         Expression::Binary(operator, left, right) => {
             let (left, right) = (of(left)?, of(right)?);
-            scope.spend(left.weight().min(right.weight()))?;
+            scope.spend(left.surface().saturating_add(right.surface()))?;
             operate::binary(*operator, &left, &right, scope).map(owned)
         }
         Expression::Choose(condition, yes, no) => {
@@ -85,7 +85,7 @@ fn call<'e>(
     let first = arguments.first().map(of).transpose()?;
     let second = arguments.get(1).map(of).transpose()?;
     let first = first.ok_or(fault("a function has no argument"))?;
-    scope.spend(first.weight().saturating_add(second.as_ref().map_or(0, |second| second.weight())))?;
+    scope.spend(first.surface().saturating_add(second.as_ref().map_or(0, |second| second.surface())))?;
     function::call(function, &first, second.as_deref()).map(owned)
 }
 

@@ -58,7 +58,7 @@ impl<'a> Facts<'a> {
 pub(crate) struct Scope<'e> {
     facts: &'e Facts<'e>,
     operation: &'e Operation,
-    principal: OnceCell<Result<Value<'e>, Fault>>,
+    principal: OnceCell<Value<'e>>,
     arguments: OnceCell<Result<Value<'e>, Fault>>,
 }
 
@@ -76,7 +76,7 @@ impl<'e> Scope<'e> {
 
     pub(super) fn variable(&'e self, variable: Variable) -> Found<'e> {
         match variable {
-            Variable::Principal => read(self.principal.get_or_init(|| principal(self.facts.principal))),
+            Variable::Principal => Ok(Cow::Borrowed(self.principal.get_or_init(|| principal(self.facts.principal)))),
             Variable::Call => self.call(),
             Variable::Arguments => match self.facts.arguments {
                 Arguments::Unknown => Err(Stop::Unknown),
@@ -116,10 +116,10 @@ fn read<'e>(value: &'e Result<Value<'e>, Fault>) -> Found<'e> {
 }
 
 /// An anonymous caller has no members at all, so that every condition about the caller is a fault.
-fn principal(principal: &Principal) -> Result<Value<'_>, Fault> {
+fn principal(principal: &Principal) -> Value<'_> {
     let mut members = Members::default();
     let Some(token) = principal.token() else {
-        return Ok(Value::Map(members));
+        return Value::Map(members);
     };
     let text = |text| Value::Text(Cow::Borrowed(text));
     members.add("issuer", text(token.issuer.as_str()));
@@ -135,8 +135,11 @@ fn principal(principal: &Principal) -> Result<Value<'_>, Fault> {
             Membership::Unknown => {}
         }
     }
-    members.add("claims", Value::Map(of_claims(&token.claims)?));
-    Ok(Value::Map(members))
+    // Claims beyond the bounds are left out likewise.
+    if let Ok(claims) = of_claims(&token.claims) {
+        members.add("claims", Value::Map(claims));
+    }
+    Value::Map(members)
 }
 
 fn texts(texts: &[String]) -> Value<'_> {

@@ -16,8 +16,6 @@ use std::cmp::Ordering;
 
 /// Longest text and list that is put together.
 const MAX_JOINED: usize = 64 * 1024;
-/// Deepest value that is compared.
-const MAX_COMPARED: u32 = 130;
 
 /// The value of an operation.
 pub(super) fn binary<'e>(
@@ -27,8 +25,8 @@ pub(super) fn binary<'e>(
     scope: &Scope<'_>,
 ) -> Result<Value<'e>, Stop> {
     Ok(match operator {
-        Operator::Equal => Value::Bool(equal(left, right, 0)?),
-        Operator::NotEqual => Value::Bool(!equal(left, right, 0)?),
+        Operator::Equal => Value::Bool(equal(left, right, scope)?),
+        Operator::NotEqual => Value::Bool(!equal(left, right, scope)?),
         Operator::Less => Value::Bool(order(left, right)?.is_lt()),
         Operator::LessOrEqual => Value::Bool(order(left, right)?.is_le()),
         Operator::Greater => Value::Bool(order(left, right)?.is_gt()),
@@ -57,10 +55,7 @@ fn types(what: &str, left: &Value<'_>, right: &Value<'_>) -> Stop {
 }
 
 /// Whether two values are the same. Only null may be compared with anything.
-fn equal(left: &Value<'_>, right: &Value<'_>, depth: u32) -> Result<bool, Stop> {
-    if depth > MAX_COMPARED {
-        return Err(fault("the values are nested too deep to be compared"));
-    }
+fn equal(left: &Value<'_>, right: &Value<'_>, scope: &Scope<'_>) -> Result<bool, Stop> {
     match (left, right) {
         (Value::Unreadable, _) | (_, Value::Unreadable) => Err(types("a comparison", left, right)),
         (Value::Null, Value::Null) => Ok(true),
@@ -73,7 +68,8 @@ fn equal(left: &Value<'_>, right: &Value<'_>, depth: u32) -> Result<bool, Stop> 
             }
             let mut same = true;
             for (left, right) in left.iter().zip(right) {
-                same &= equal(left, right, depth + 1)?;
+                scope.spend(left.surface().saturating_add(right.surface()))?;
+                same &= equal(left, right, scope)?;
             }
             Ok(same)
         }
@@ -121,8 +117,8 @@ fn contains(item: &Value<'_>, container: &Value<'_>, scope: &Scope<'_>) -> Resul
             let mut found = false;
             let mut doubt = None;
             for other in items {
-                scope.spend(item.weight().min(other.weight()))?;
-                match equal(item, other, 0) {
+                scope.spend(item.surface().saturating_add(other.surface()))?;
+                match equal(item, other, scope) {
                     Ok(same) => found |= same,
                     Err(stop) => doubt = Some(stop),
                 }

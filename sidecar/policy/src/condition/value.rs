@@ -90,6 +90,22 @@ impl Value<'_> {
         }
     }
 
+    /// What a look at it costs, in steps, without what is inside of it.
+    pub(super) fn surface(&self) -> u32 {
+        match self {
+            Self::Text(text) => text_weight(text),
+            Self::List(items) => u32::try_from(items.len() / 16).unwrap_or(u32::MAX).saturating_add(1),
+            Self::Map(members) => u32::try_from(members.len() / 16).unwrap_or(u32::MAX).saturating_add(1),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Double(_)
+            | Self::Time(_)
+            | Self::Span(_)
+            | Self::Unreadable => 1,
+        }
+    }
+
     /// What a copy costs, in steps.
     pub(super) fn weight(&self) -> u32 {
         match self {

@@ -94,6 +94,21 @@ fn steps_run_out_for_all_conditions_of_a_call_together() {
 }
 
 #[test]
+fn looking_at_large_values_again_and_again_is_paid_for() {
+    let arguments = json!({"l": vec![1; MAX_ELEMENTS], "m": vec![vec![7; 900]; 9]}).to_string();
+    for body in
+        ["args.m == [[0]]", "args.m == args.m", "args.m in [args.m]", "size(args.m) == 0", "[args.m][0] == null"]
+    {
+        let (principal, operation) = (ada(), pay());
+        let condition = compiled(&format!("args.l.exists(x, {} || x == 2)", vec![body; 20].join(" || ")));
+        let facts = Facts::of_call(&principal, "2026-07-28", Arguments::Given(arguments.as_bytes()), NOW);
+        let scope = Scope::new(&facts, &operation);
+        let _ = condition.evaluate(&scope);
+        assert!(facts.steps_left() < 85_000, "{body} left {}", facts.steps_left());
+    }
+}
+
+#[test]
 fn a_pattern_is_not_tried_on_long_texts() {
     assert!(holds("args.a.matches('^x+$')", &json!({"a": "x".repeat(4096)})));
     fault("args.a.matches('^x+$')", &json!({"a": "x".repeat(4097)}).to_string());
