@@ -4,9 +4,11 @@
 
 mod book;
 mod fetch;
+mod introspection;
 
 pub use book::Discoveries;
 pub use fetch::GuardedDiscovery;
+pub use introspection::IntrospectionQuestion;
 
 use futures_util::future::BoxFuture;
 use tollward_api::identityprovider::CaConfigMap;
@@ -22,6 +24,8 @@ pub struct Question {
     pub jwks_url: Option<String>,
     /// Its certificate authority.
     pub authority: Option<CaConfigMap>,
+    /// How it is to be asked about tokens, if it is.
+    pub introspection: Option<IntrospectionQuestion>,
 }
 
 /// What an issuer's metadata say.
@@ -35,6 +39,8 @@ pub struct Discovered {
     pub registration: bool,
     /// Client ID metadata documents.
     pub client_documents: bool,
+    /// Where it is asked about tokens, if it is to be.
+    pub introspection: Option<String>,
 }
 
 /// Asks issuers. The error is for whoever wrote the resource.

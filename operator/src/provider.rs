@@ -13,7 +13,7 @@ use crate::backoff;
 use crate::cache::Provider;
 use crate::condition::merge;
 use crate::context::Context;
-use crate::discovery::Question;
+use crate::discovery::{IntrospectionQuestion, Question};
 use crate::judge::judge_provider;
 use crate::status;
 use crate::subject::Subject;
@@ -43,6 +43,10 @@ pub async fn reconcile(provider: Arc<Provider>, context: Arc<Context>) -> (Optio
                         issuer: external.issuer.clone(),
                         jwks_url: external.jwks_url.clone(),
                         authority: external.ca_config_map.clone(),
+                        introspection: external.introspection.as_ref().map(|wanted| IntrospectionQuestion {
+                            endpoint_url: wanted.endpoint_url.clone(),
+                            authentication: wanted.client.authentication,
+                        }),
                     };
                     context.discoveries.look(&uid, &name, question)
                 }

@@ -6,6 +6,9 @@
 //! access token of this issuer?) -> `cache` -> `claims::judge` (valid now, for this route, by this client?) -> `sender` (sent by
 //! whom it is bound to? `confirmation`, `proof`, `own_url`, `nonce`, `replay`) -> `withdrawn` (not denied by its provider?).
 //!
+//! A token that is not signed goes to `introspect` instead of `compact`, if one of the route's providers has an introspection
+//! endpoint: another proof of the same facts, judged by the same `claims` and all that follows.
+//!
 //! # Guarantees
 //! - No claim but `iss` is looked at before the signature is verified, and `iss` only chooses among the route's providers.
 //! - The claims are those of the bytes that were verified.
@@ -14,8 +17,9 @@
 //! - No caller is known before the token's sender is proven, for this very request.
 //!
 //! # Caveats
-//! - Access tokens are JWTs. An opaque one is refused, never tried elsewhere.
-//! - That an issuer revoked a token is not seen: it counts until its expiry, unless its provider's `deny` says otherwise.
+//! - Without a provider with introspection an opaque token is refused, and none is ever tried at two places.
+//! - That an issuer revoked a token is not seen by its signature: it counts until its expiry, unless its provider's `deny` says
+//!   otherwise. An introspected one counts as long as the answer about it does.
 
 mod algorithm;
 mod bearer;
@@ -25,6 +29,7 @@ mod compact;
 mod confirmation;
 mod discovery;
 mod fetch;
+mod introspect;
 mod json;
 mod key;
 mod keyring;
@@ -51,7 +56,8 @@ pub use algorithm::PROOF_ALGORITHMS;
 pub use bearer::{AUTHORIZATION_LIST, AUTHORIZATION_REPEATED, AUTHORIZATION_SCHEME};
 pub(crate) use bearer::{SubjectToken, subject_token};
 pub use cache::TokenCache;
-pub use fetch::{Document, Fetch, FetchFailure, GuardedFetch};
+pub use fetch::{Document, Fetch, FetchFailure, Form, GuardedFetch};
+pub use introspect::IntrospectionStatus;
 pub use nonce::Nonce;
 pub use provider::{IgnoredKeyStatus, KeyStatus, Provider, ProviderStatus};
 pub use refusal::{Denied, Refusal};
@@ -65,13 +71,14 @@ pub use withdrawn::Withdrawn;
 use crate::clock::Clock;
 use crate::thumbprint::Thumbprint;
 use bearer::{BearerToken, Credentials};
-use claims::{Demands, Facts};
+use claims::{Demands, Facts, Own};
 use compact::Unverified;
+use introspect::Introspection;
 use sender::{SenderPolicy, Shown};
 use std::sync::Arc;
 use tollward_policy::config::{AuthConfig, ProviderConfig};
 use tollward_policy::deny::DenyList;
-use tollward_policy::principal::Principal;
+use tollward_policy::principal::{Principal, join_lengths};
 use tollward_policy::reason::Reason;
 
 /// Why a route has no authenticator. Such a route must not be served.
@@ -88,11 +95,26 @@ pub enum AuthenticatorError {
         "the route has no audience, so that every token of the issuer would do: name the server's resource identifier"
     )]
     NoAudience,
+    /// Two providers for tokens that name none.
+    #[error(
+        "the identity providers `{0}` and `{1}` of the route both have introspection: an opaque token does not say whose it is, \
+         so that only one may"
+    )]
+    IntrospectionRepeated(String, String),
     /// Two providers for one `iss`.
     #[error(
         "two identity providers of the route have the issuer `{0}`, so that it would not be clear whose rules count"
     )]
     IssuerRepeated(String),
+}
+
+/// What judging a token that is not known yet takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// Verifying a signature.
+    Signature,
+    /// A question to the authorization server.
+    Question,
 }
 
 /// Authenticates the callers of one route.
@@ -103,13 +125,15 @@ pub struct Authenticator {
 enum Mode {
     /// `auth.mode: None`.
     Open,
-    OAuth(OAuth),
+    OAuth(Box<OAuth>),
 }
 
 struct OAuth {
     providers: Vec<Trusted>,
     demands: Demands,
     sender: SenderPolicy,
+    /// The one provider that is asked about tokens.
+    asked: Option<Asked>,
     cache: Arc<TokenCache>,
     clock: Arc<dyn Clock>,
 }
@@ -121,6 +145,15 @@ pub struct Authenticated {
     pub principal: Principal,
     /// What it proved besides having the token.
     pub sender: SenderProof,
+}
+
+/// A provider that is asked about tokens.
+struct Asked {
+    introspection: Arc<Introspection>,
+    /// Its issuer.
+    issuer: String,
+    /// The route's demands as part of the name of an answer.
+    demands: Arc<str>,
 }
 
 /// A provider, its name as the cache wants it, and whom it keeps out.
@@ -151,14 +184,16 @@ impl Authenticator {
             return Err(AuthenticatorError::NoAudience);
         }
         let trusted = trusted(names, configs, providers)?;
+        let demands = Demands { audiences: audiences.clone(), allowed_clients: allowed_clients.clone() };
         Ok(Self {
-            mode: Mode::OAuth(OAuth {
+            mode: Mode::OAuth(Box::new(OAuth {
+                asked: asked(&trusted, &demands)?,
                 providers: trusted,
-                demands: Demands { audiences: audiences.clone(), allowed_clients: allowed_clients.clone() },
+                demands,
                 sender: SenderPolicy::new(constraint, addressed),
                 cache,
                 clock,
-            }),
+            })),
         })
     }
 
@@ -187,12 +222,12 @@ impl Authenticator {
         }
     }
 
-    /// Who calls. `admit` is asked before a signature is verified, the token's or the proof's: never for an unbound token that
-    /// was verified before, or for what is refused at a glance.
+    /// Who calls. `admit` is asked before a signature is verified, the token's or the proof's, and before an authorization server
+    /// is asked: never for an unbound token that was judged before or is being asked about, or for what is refused at a glance.
     pub async fn authenticate(
         &self,
         presented: Presented<'_>,
-        admit: impl FnMut() -> Result<(), Refusal>,
+        admit: impl FnMut(Effort) -> Result<(), Refusal>,
     ) -> Result<Authenticated, Refusal> {
         match &self.mode {
             Mode::Open => Ok(Authenticated { principal: Principal::Anonymous, sender: SenderProof::NONE }),
@@ -205,7 +240,7 @@ impl OAuth {
     async fn authenticate(
         &self,
         presented: Presented<'_>,
-        admit: impl FnMut() -> Result<(), Refusal>,
+        admit: impl FnMut(Effort) -> Result<(), Refusal>,
     ) -> Result<Authenticated, Refusal> {
         match bearer::credentials(presented.headers, self.sender.accepts_proofs())? {
             Credentials::Missing => {
@@ -223,36 +258,44 @@ impl OAuth {
         scheme: Scheme,
         token: BearerToken<'_>,
         presented: Presented<'_>,
-        mut admit: impl FnMut() -> Result<(), Refusal>,
+        mut admit: impl FnMut(Effort) -> Result<(), Refusal>,
     ) -> Result<Authenticated, Refusal> {
         let digest = token.digest();
-        let facts = match self.remembered(digest) {
-            Some(facts) => facts,
-            None => self.verify(token, digest, &mut admit).await?,
+        let facts = match &self.asked {
+            Some(asked) if !compact::looks_signed(token) => {
+                let Asked { introspection, issuer: _, demands } = asked;
+                introspection.facts(token, digest, demands, Own::UNKNOWN, || admit(Effort::Question)).await?
+            }
+            Some(_) | None => match self.remembered(digest) {
+                Some(facts) => facts,
+                None => self.verify(token, digest, || admit(Effort::Signature)).await?,
+            },
         };
         let now = self.clock.unix_seconds();
         claims::judge(&facts, &self.demands, now)?;
         let shown = Shown { scheme, token: Thumbprint::from_hash(digest), presented, now };
-        let sender = self.sender.judge(facts.bound.as_ref(), &facts.key, &shown, admit)?;
+        let sender = self.sender.judge(facts.bound.as_ref(), &facts.key, &shown, || admit(Effort::Signature))?;
         let caller = facts.caller(&sender);
         self.refuse_denied(caller, sender, now)?;
         Ok(Authenticated { principal: Principal::Token(Arc::clone(caller)), sender })
     }
 
-    /// A proof under the keys that count now. With keys too old to be used there is none.
+    /// A proof under the keys that count now, or an answer that still counts. With keys too old to be used there is none.
     fn remembered(&self, digest: [u8; 32]) -> Option<Arc<Facts>> {
         let now = self.clock.unix_seconds();
-        self.providers.iter().find_map(|trusted| {
+        let proof = self.providers.iter().find_map(|trusted| {
             let generation = trusted.provider.generation()?;
             self.cache.get(&trusted.cache_key(digest, generation), now)
-        })
+        });
+        let covering = || self.asked.as_ref().filter(|asked| asked.introspection.covers_signed());
+        proof.or_else(|| covering().and_then(|asked| asked.introspection.remembered(digest, &asked.demands)))
     }
 
     async fn verify(
         &self,
         token: BearerToken<'_>,
         digest: [u8; 32],
-        admit: &mut impl FnMut() -> Result<(), Refusal>,
+        admit: impl FnOnce() -> Result<(), Refusal>,
     ) -> Result<Arc<Facts>, Refusal> {
         let unverified = Unverified::parse(token)?;
         let trusted = self.trusted(unverified.issuer()?)?;
@@ -266,10 +309,21 @@ impl OAuth {
             ));
         }
         let selected = trusted.provider.key(unverified.key_id(), algorithm).await?;
-        let facts = Arc::new(claims::read(unverified.verify(&selected.key)?, config)?);
+        let verified = unverified.verify(&selected.key)?;
+        if let Some(asked) = self.covering(&config.issuer) {
+            // The signature shows that the token is no guess; what it grants, the issuer says.
+            let own = claims::own(&verified, config, self.clock.unix_seconds())?;
+            return asked.introspection.facts(token, digest, &asked.demands, own, || Ok(())).await;
+        }
+        let facts = Arc::new(claims::read(verified, config)?);
         let key = trusted.cache_key(digest, selected.generation);
         self.cache.insert(key, Arc::clone(&facts), self.clock.unix_seconds());
         Ok(facts)
+    }
+
+    /// Who is asked about signed tokens of that issuer too.
+    fn covering(&self, issuer: &str) -> Option<&Asked> {
+        self.asked.as_ref().filter(|asked| asked.issuer == issuer && asked.introspection.covers_signed())
     }
 
     /// The provider of an issuer, compared character for character.
@@ -285,6 +339,24 @@ impl Trusted {
     fn cache_key(&self, token: [u8; 32], generation: u64) -> cache::Key {
         cache::Key { token, provider: Arc::clone(&self.name), generation }
     }
+}
+
+/// The provider that is asked about tokens, if there is one. Asking several would hand each the tokens of the others.
+fn asked(providers: &[Trusted], demands: &Demands) -> Result<Option<Asked>, AuthenticatorError> {
+    let mut asked = providers.iter().filter_map(|trusted| Some((trusted, trusted.provider.introspection()?)));
+    let Some((first, introspection)) = asked.next() else {
+        return Ok(None);
+    };
+    if let Some((second, _)) = asked.next() {
+        return Err(AuthenticatorError::IntrospectionRepeated(first.name.to_string(), second.name.to_string()));
+    }
+    let lists = [demands.audiences.as_slice(), demands.allowed_clients.as_slice()];
+    let joined = lists.map(|list| join_lengths(list.iter().map(String::as_str)));
+    Ok(Some(Asked {
+        introspection: Arc::clone(introspection),
+        issuer: first.provider.config().issuer.clone(),
+        demands: join_lengths(joined.iter().map(String::as_str)).into(),
+    }))
 }
 
 fn trusted(

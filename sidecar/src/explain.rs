@@ -137,7 +137,7 @@ pub async fn explain(route: &Route, headers: &HeaderMap, body: &Bytes, now: i64)
     };
     // No proof of a key: there is no connection that one could be about.
     let presented = Presented { headers, method: &Method::POST, certificate: None };
-    let principal = match route.authenticator.authenticate(presented, || Ok(())).await {
+    let principal = match route.authenticator.authenticate(presented, |_| Ok(())).await {
         Ok(authenticated) => authenticated.principal,
         Err(refusal) => return explanation.refused(&refusal),
     };

@@ -1,5 +1,7 @@
 //! A double of an authorization server: discovery, keys, tokens, and the ways in which one fails.
 
+pub mod introspection;
+
 use crate::clock::TestClock;
 use crate::config::ENDPOINT;
 use crate::key::Key;
@@ -7,7 +9,9 @@ use crate::loopback::{Cut, Loopback};
 use crate::token::{Minted, Token};
 use axum::body::Body;
 use http::header::{CONTENT_TYPE, LOCATION};
-use http::{Response, StatusCode};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use introspection::Introspection;
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +19,7 @@ use tollward_sidecar::clock::Clock as _;
 
 const REALM: &str = "/realms/shop";
 const JWKS: &str = "/realms/shop/jwks";
+const INTROSPECTION: &str = "/realms/shop/introspect";
 
 /// How it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +43,7 @@ struct Shared {
     keys: Mutex<Vec<Arc<Key>>>,
     /// Paths that were asked for.
     asked: Mutex<Vec<String>>,
+    introspection: Introspection,
 }
 
 /// A running authorization server.
@@ -60,11 +66,12 @@ impl Issuer {
             health: Mutex::new(Health::Good),
             keys: Mutex::new(vec![Arc::new(Key::new("key-1", "ES256"))]),
             asked: Mutex::default(),
+            introspection: Introspection::default(),
         });
         let state = Arc::clone(&shared);
         let server = Loopback::start_at(address, move |request| {
             let state = Arc::clone(&state);
-            async move { state.answer(request.uri().path(), request.headers().get("host")).await }
+            async move { state.answer(request).await }
         })
         .await;
         Self { shared, server, clock, minted: Minted::default() }
@@ -95,6 +102,19 @@ impl Issuer {
         Token::valid(&self.url(), ENDPOINT, self.clock.unix_seconds(), &self.key(), Arc::clone(&self.minted))
     }
 
+    /// An opaque token about which the introspection endpoint says this.
+    pub fn opaque(&self, name: &str, answer: Value) -> String {
+        let token = format!("opaque.{name}-0123456789abcdef");
+        lock(&self.minted).push(token.clone());
+        self.introspection().say(&token, answer);
+        token
+    }
+
+    /// The introspection endpoint.
+    pub fn introspection(&self) -> &Introspection {
+        &self.shared.introspection
+    }
+
     /// Now, as the data plane and the tokens see it, in seconds since the epoch.
     pub fn now(&self) -> i64 {
         self.clock.unix_seconds()
@@ -122,8 +142,9 @@ impl Issuer {
 }
 
 impl Shared {
-    async fn answer(&self, path: &str, host: Option<&http::HeaderValue>) -> Result<Response<Body>, Cut> {
-        lock(&self.asked).push(path.to_owned());
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
+        let path = request.uri().path().to_owned();
+        lock(&self.asked).push(path.clone());
         let health = lock(&self.health).clone();
         match health {
             Health::Good => {}
@@ -137,8 +158,11 @@ impl Shared {
                 return Ok(response);
             }
         }
-        let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-        Ok(match path {
+        if path == INTROSPECTION {
+            return self.introspection.answer(request).await;
+        }
+        let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+        Ok(match path.as_str() {
             JWKS => whole(StatusCode::OK, self.key_set().to_string()),
             "/.well-known/oauth-authorization-server/realms/shop" => whole(StatusCode::OK, metadata(host)),
             _ => whole(StatusCode::NOT_FOUND, "{}".into()),
@@ -156,7 +180,7 @@ fn metadata(host: &str) -> String {
     let base = format!("http://{host}{REALM}");
     format!(
         "{{ \"issuer\":\"{base}\",\n  \"authorization_endpoint\":\"{base}/authorize\", \"token_endpoint\":\"{base}/token\",\
-         \n  \"jwks_uri\":\"{base}/jwks\", \"response_types_supported\":[\"code\"], \"code_challenge_methods_supported\":[\"S256\"] }}\n"
+         \n  \"jwks_uri\":\"{base}/jwks\", \"introspection_endpoint\":\"{base}/introspect\", \"response_types_supported\":[\"code\"], \"code_challenge_methods_supported\":[\"S256\"] }}\n"
     )
 }
 

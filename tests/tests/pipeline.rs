@@ -32,6 +32,8 @@ mod draining;
 mod envelope;
 #[path = "pipeline/forwarding.rs"]
 mod forwarding;
+#[path = "pipeline/introspection.rs"]
+mod introspection;
 #[path = "pipeline/keys.rs"]
 mod keys;
 #[path = "pipeline/limits.rs"]

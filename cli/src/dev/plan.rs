@@ -181,6 +181,7 @@ fn built_in(issuer: &str) -> ProviderConfig {
         refresh: RefreshConfig { interval_seconds: 300, cooldown_seconds: 1, max_stale_seconds: 600 },
         // Entries are about the subjects and clients of the declared providers, who are nobody here.
         deny: Vec::new(),
+        introspection: None,
     }
 }
 

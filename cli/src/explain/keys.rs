@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tollward_desired::LocalPlace;
 use tollward_policy::config::Allowance;
-use tollward_sidecar::authenticate::{Document, Fetch, FetchFailure, ProviderStatus, Providers};
+use tollward_sidecar::authenticate::{Document, Fetch, FetchFailure, Form, ProviderStatus, Providers};
 
 /// Where the data plane is told to look for keys that are in a file; nothing is ever fetched from there.
 pub(super) const OFFLINE: &str = "https://offline.invalid/jwks";
@@ -30,6 +30,20 @@ impl KeyFile {
 }
 
 impl Fetch for KeyFile {
+    /// Whether an opaque token is active is nothing that a file can say.
+    fn post_form<'a>(
+        &'a self,
+        _: &'a str,
+        _: Form<'a>,
+        _: Option<&'a Path>,
+    ) -> BoxFuture<'a, Result<Document, FetchFailure>> {
+        let failure = FetchFailure {
+            detail: "a token can't be introspected with --jwks".to_owned(),
+            public: "a token can't be introspected with --jwks",
+        };
+        Box::pin(async move { Err(failure) })
+    }
+
     fn get<'a>(&'a self, _: &'a str, _: Option<&'a Path>) -> BoxFuture<'a, Result<Document, FetchFailure>> {
         let document = Document {
             status: StatusCode::OK,

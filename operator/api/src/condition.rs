@@ -99,6 +99,7 @@ reasons! {
     ExchangedToken = "The server gets a token of its own for each caller.";
     SharedCredential = "The server sees all callers as one account.";
     DiscoveryFailed = "The issuer's metadata or keys can't be fetched.";
+    IntrospectionFailed = "The issuer can't be asked about tokens.";
 }
 
 impl std::fmt::Display for ConditionReason {

@@ -2,11 +2,13 @@
 
 mod deny;
 mod external;
+mod introspection;
 mod namespaces;
 mod status;
 
 pub use deny::DenyEntry;
 pub use external::{CaConfigMap, ClaimSelection, ExternalProvider, Preset};
+pub use introspection::{ClientSecret, Introspection, IntrospectionClient};
 pub use namespaces::{AllowedNamespaces, NamespacesFrom};
 pub use status::IdentityProviderStatus;
 

@@ -4,7 +4,7 @@ mod upstream_identity;
 
 use crate::finding::{Finding, Findings, rejected};
 use crate::local::LocalPlace;
-use crate::names::{self, AUTHORITIES_FOLDER, CERTIFICATE_FOLDER, KEYS_FOLDER};
+use crate::names::{self, AUTHORITIES_FOLDER, CERTIFICATE_FOLDER, CLIENT_SECRETS_FOLDER, KEYS_FOLDER};
 use crate::validate::{EndpointPlan, Shape, TlsPlan, Validated};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -161,14 +161,25 @@ pub(crate) fn authority_folder(position: usize) -> PathBuf {
     Path::new(AUTHORITIES_FOLDER).join(position.to_string())
 }
 
+/// Folder of the client's secret for a provider's introspection in the data plane's container.
+pub(crate) fn client_secret_folder(position: usize) -> PathBuf {
+    Path::new(CLIENT_SECRETS_FOLDER).join(position.to_string())
+}
+
 fn providers(server: &Validated, place: &Place) -> Vec<ProviderConfig> {
     let file = |position: usize, key: &str| match place {
         Place::Pod => Some(authority_folder(position).join(key)),
         // There is no mounted ConfigMap on this machine.
         Place::Local(_) => None,
     };
+    let introspection = |position: usize, plan: &crate::validate::ProviderPlan| match place {
+        Place::Pod => plan.introspection.as_ref().map(|plan| plan.config(&client_secret_folder(position))),
+        // Nor a Secret: what is no signed JWT is refused here.
+        Place::Local(_) => None,
+    };
     let with_file = |(position, plan): (usize, &crate::validate::ProviderPlan)| ProviderConfig {
         ca_file: plan.authority.as_ref().and_then(|authority| file(position, &authority.key)),
+        introspection: introspection(position, plan),
         ..plan.config.clone()
     };
     server.providers.iter().enumerate().map(with_file).collect()

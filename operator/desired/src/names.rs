@@ -24,6 +24,8 @@ pub const UPSTREAM_FOLDER: &str = "/etc/tollward/upstream";
 pub const ASSERTION_KEY: &str = "assertion.key";
 /// Files with the public keys of the epochs before and after.
 pub const ASSERTION_NEIGHBOURS: [&str; 2] = ["assertion-earlier.pub", "assertion-later.pub"];
+/// Folder with one folder for each provider's introspection client.
+pub const CLIENT_SECRETS_FOLDER: &str = "/etc/tollward/introspection";
 /// Annotation of pods with the digest of what only a new process takes up.
 pub const PROCESS_DIGEST: &str = "tollward.dev/process-digest";
 /// Annotation of the ConfigMap with the digest of the configuration.

@@ -6,6 +6,7 @@ mod auth;
 mod deny;
 mod endpoint;
 mod identity;
+mod introspection;
 mod limits;
 mod operations;
 mod providers;

@@ -3,6 +3,7 @@
 //! The addresses come from a tenant's resource: everything is dialled through netguard, and whoever wrote the resource is told
 //! only that a URL could not be fetched, never what answered there.
 
+use super::introspection;
 use super::{Discovered, DiscoverySource, Question};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
@@ -68,22 +69,25 @@ impl GuardedDiscovery {
         let fetcher = self.fetcher(&question).await?;
         let metadata = metadata(&fetcher, &question.issuer).await;
         let (jwks_url, metadata) = match (&question.jwks_url, metadata) {
-            (Some(url), metadata) => (url.clone(), metadata.unwrap_or_default()),
-            (None, Ok(metadata)) => {
-                let url = metadata.get("jwks_uri").and_then(Value::as_str).map(str::to_owned);
-                let missing =
-                    || format!("the metadata of {} have no jwks_uri; set spec.external.jwksURL", question.issuer);
-                (url.ok_or_else(missing)?, metadata)
-            }
+            (Some(url), metadata) => (Some(url.clone()), metadata.unwrap_or_default()),
+            (None, Ok(metadata)) => (metadata.get("jwks_uri").and_then(Value::as_str).map(str::to_owned), metadata),
             (None, Err(error)) => return Err(error),
         };
-        let keys = document(&fetcher, &jwks_url).await?;
-        let keys = keys.get("keys").and_then(Value::as_array).map(Vec::len).unwrap_or_default();
-        if keys == 0 {
-            return Err(format!("{jwks_url} holds no keys"));
-        }
+        let introspection = match &question.introspection {
+            None => None,
+            Some(wanted) => Some(introspection::endpoint(wanted, &question.issuer, &metadata)?),
+        };
+        let keys = match &jwks_url {
+            Some(url) => keys(&fetcher, url).await?,
+            // All tokens of such an issuer are opaque.
+            None if introspection.is_some() => 0,
+            None => {
+                return Err(format!("the metadata of {} have no jwks_uri; set spec.external.jwksURL", question.issuer));
+            }
+        };
         Ok(Discovered {
             keys,
+            introspection,
             pkce: lists(&metadata, "code_challenge_methods_supported", "S256"),
             registration: metadata.get("registration_endpoint").is_some_and(Value::is_string),
             client_documents: metadata.get("client_id_metadata_document_supported") == Some(&Value::Bool(true)),
@@ -94,6 +98,15 @@ impl GuardedDiscovery {
 impl DiscoverySource for GuardedDiscovery {
     fn discover(&self, question: Question) -> BoxFuture<'_, Result<Discovered, String>> {
         Box::pin(self.ask(question))
+    }
+}
+
+/// How many keys there are, at least one.
+async fn keys(fetcher: &Fetcher, url: &str) -> Result<usize, String> {
+    let keys = document(fetcher, url).await?;
+    match keys.get("keys").and_then(Value::as_array).map(Vec::len) {
+        None | Some(0) => Err(format!("{url} holds no keys")),
+        Some(keys) => Ok(keys),
     }
 }
 

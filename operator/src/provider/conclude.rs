@@ -41,14 +41,16 @@ fn resolved(discovered: Option<&Result<Discovered, String>>) -> Verdict {
     match discovered {
         None => Verdict::unknown(kind, ConditionReason::Pending, "The issuer has not been asked yet."),
         Some(Err(error)) => Verdict::no(kind, ConditionReason::DiscoveryFailed, error.as_str()),
-        Some(Ok(Discovered { keys, pkce, registration, client_documents })) => {
+        Some(Ok(Discovered { keys, pkce, registration, client_documents, introspection })) => {
             let says = |has: bool| if has { "yes" } else { "no" };
+            let asked = introspection.as_ref().map(|url| format!(" Tokens are introspected at {url}."));
             let message = format!(
                 "The issuer's metadata and {keys} keys were fetched. PKCE with S256: {}. Dynamic client registration: {}. Client \
-                 ID metadata documents: {}.",
+                 ID metadata documents: {}.{}",
                 says(*pkce),
                 says(*registration),
-                says(*client_documents)
+                says(*client_documents),
+                asked.unwrap_or_default()
             );
             Verdict::yes(kind, ConditionReason::ResolvedRefs, message)
         }
@@ -61,6 +63,20 @@ fn programmed(reports: &[(String, ProviderState)]) -> Verdict {
         return Verdict::unknown(kind, ConditionReason::Pending, "No server that uses the provider has reported yet.");
     }
     let unready: Vec<_> = reports.iter().filter(|(_, state)| !state.ready).collect();
+    let unasked = |(pod, state): &(String, ProviderState)| {
+        state.introspection_error.as_ref().map(|error| format!("{pod}: {error}"))
+    };
+    let unasked: Vec<_> = reports.iter().filter_map(unasked).collect();
+    if unready.is_empty() && !unasked.is_empty() {
+        let first: Vec<_> = unasked.iter().take(3).map(String::as_str).collect();
+        let message = format!(
+            "{} of {} replicas can't ask the issuer about tokens: {}",
+            unasked.len(),
+            reports.len(),
+            first.join("; ")
+        );
+        return Verdict::no(kind, ConditionReason::IntrospectionFailed, message);
+    }
     if unready.is_empty() {
         return Verdict::yes(kind, ConditionReason::Programmed, format!("{} replicas have its keys.", reports.len()));
     }
@@ -104,7 +120,7 @@ mod tests {
     use tollward_api::condition::{ConditionReason, ConditionType};
 
     const fn found() -> Discovered {
-        Discovered { keys: 2, pkce: true, registration: false, client_documents: false }
+        Discovered { keys: 2, pkce: true, registration: false, client_documents: false, introspection: None }
     }
 
     fn of(verdicts: &[Verdict], kind: ConditionType) -> (Holds, ConditionReason, &str) {
@@ -114,7 +130,7 @@ mod tests {
 
     fn state(ready: bool) -> (String, ProviderState) {
         let error = (!ready).then(|| "timeout".to_owned());
-        ("pod-1".into(), ProviderState { ready, error })
+        ("pod-1".into(), ProviderState { ready, error, introspection_error: None })
     }
 
     #[test]
@@ -123,6 +139,24 @@ mod tests {
         assert_eq!(of(&verdicts, ConditionType::Ready).0, Holds::True);
         let message = of(&verdicts, ConditionType::ResolvedRefs).2;
         assert!(message.contains("S256: yes") && message.contains("registration: no"), "{message}");
+    }
+
+    #[test]
+    fn a_provider_that_refuses_a_replica_s_questions_is_not_ready_and_says_what_to_do() {
+        let mut refused = state(true);
+        refused.1.introspection_error = Some("check introspection.client".into());
+        let verdicts = verdicts(&[], Some(&Ok(found())), &[state(true), refused]);
+        let (holds, reason, message) = of(&verdicts, ConditionType::Ready);
+        assert_eq!((holds, reason), (Holds::False, ConditionReason::IntrospectionFailed));
+        assert!(message.contains("1 of 2") && message.contains("check introspection.client"), "{message}");
+    }
+
+    #[test]
+    fn where_tokens_are_introspected_is_told() {
+        let found = Discovered { introspection: Some("https://idp.example/introspect".into()), ..found() };
+        let verdicts = verdicts(&[], Some(&Ok(found)), &[]);
+        let message = of(&verdicts, ConditionType::ResolvedRefs).2;
+        assert!(message.ends_with("Tokens are introspected at https://idp.example/introspect."), "{message}");
     }
 
     #[test]

@@ -5,12 +5,14 @@ use std::sync::{Mutex, PoisonError};
 use tollward_policy::report::{ProviderReport, Report};
 
 /// What one replica says about a provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProviderState {
     /// Whether tokens can be verified.
     pub ready: bool,
     /// Why keys could not be fetched, if so.
     pub error: Option<String>,
+    /// Why the issuer can't be asked about tokens, if it is to be and can't.
+    pub introspection_error: Option<String>,
 }
 
 /// What the pods of a server say about each provider.
@@ -50,16 +52,18 @@ impl ReportBook {
 }
 
 fn states(report: &Report) -> BTreeMap<String, ProviderState> {
-    let state = |provider: &ProviderReport| ProviderState { ready: provider.ready, error: provider.last_error.clone() };
+    let state = |provider: &ProviderReport| ProviderState {
+        ready: provider.ready,
+        error: provider.last_error.clone(),
+        introspection_error: provider.introspection_error.clone(),
+    };
     report.providers.iter().map(|provider| (provider.name.clone(), state(provider))).collect()
 }
 
 fn differences(old: &Pods, new: &Pods) -> BTreeSet<String> {
-    let entries = |pods: &Pods| -> BTreeSet<(String, String, bool, Option<String>)> {
+    let entries = |pods: &Pods| -> BTreeSet<(String, String, ProviderState)> {
         pods.iter()
-            .flat_map(|(pod, states)| {
-                states.iter().map(|(name, state)| (name.clone(), pod.clone(), state.ready, state.error.clone()))
-            })
+            .flat_map(|(pod, states)| states.iter().map(|(name, state)| (name.clone(), pod.clone(), state.clone())))
             .collect()
     };
     let (old, new) = (entries(old), entries(new));

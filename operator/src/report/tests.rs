@@ -31,6 +31,7 @@ fn report(ready: bool) -> Report {
             keys: Vec::new(),
             last_fetch: None,
             last_error: None,
+            introspection_error: None,
         }],
     }
 }

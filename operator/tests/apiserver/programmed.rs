@@ -37,6 +37,7 @@ fn report(digest: &str, provider: Option<bool>) -> Report {
         keys: Vec::new(),
         last_fetch: None,
         last_error: (!ready).then(|| "the URL could not be fetched".into()),
+        introspection_error: None,
     });
     Report {
         reader: 1,

@@ -19,7 +19,7 @@ fn using(name: &str, provider: &str, namespace: &str) -> Value {
 #[tokio::test]
 async fn an_issuer_that_answers_makes_a_ready_provider() {
     let world = World::shared("issuers").await;
-    let found = Discovered { keys: 2, pkce: true, registration: false, client_documents: false };
+    let found = Discovered { keys: 2, pkce: true, registration: false, client_documents: false, introspection: None };
     world.issuers.0.lock().unwrap().insert("https://good.example".into(), found);
     let operator = world.operator().await;
     world.put(&provider("good", "https://good.example")).await;

@@ -8,6 +8,7 @@
 
 mod check;
 mod deny;
+mod introspection;
 mod load;
 mod process;
 mod provider;
@@ -17,6 +18,7 @@ mod upstream_identity;
 
 pub use check::{Problem, check};
 pub use deny::DenyConfig;
+pub use introspection::{IntrospectedTokens, IntrospectionClient, IntrospectionConfig, MAX_CACHE_SECONDS};
 pub use load::{LoadError, load};
 pub use process::{
     Allowance, DialConfig, HttpLimits, ListenerTls, ProcessConfig, PublicListener, ReportListener, Role, Scheme,

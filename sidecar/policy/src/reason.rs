@@ -52,7 +52,7 @@ reasons! {
     // Who calls
     CredentialsMissing = "credentials_missing", "The request carries no access token.", "Get a token from the authorization server that the protected resource metadata names.";
     CredentialsMalformed = "credentials_malformed", "The Authorization header is not one Bearer token.", "Send exactly one header `Authorization: Bearer TOKEN`.";
-    TokenMalformed = "token_malformed", "The access token is not a well-formed signed JWT.", "Check that the authorization server issues JWT access tokens for this resource.";
+    TokenMalformed = "token_malformed", "The access token is not a well-formed signed JWT.", "Check that the authorization server issues JWT access tokens for this resource, or let the provider introspect.";
     TokenTypeRefused = "token_type_refused", "The token is not an access token (RFC 9068 `typ`, or marks of an ID, refresh or logout token).", "Send the access token, or list the type in the provider's tokenTypes.";
     TokenAlgorithmRefused = "token_algorithm_refused", "The token's algorithm is not one that the provider may use.", "Sign with an allowed algorithm, or list it in the provider's algorithms.";
     TokenKeyUnknown = "token_key_unknown", "No key of the issuer matches the token.", "Check that the token comes from this issuer; a rotated key is fetched within the cooldown.";
@@ -70,8 +70,10 @@ reasons! {
     ProofReplayed = "proof_replayed", "The DPoP proof was used before.", "Make a proof for every request, with a jti of its own.";
     ProofNonceRequired = "proof_nonce_required", "The DPoP proof carries no current nonce of this server.", "Repeat the request with a new proof that carries the nonce of the answer's DPoP-Nonce.";
     ProofsExhausted = "proofs_exhausted", "Too many DPoP proofs are remembered to accept another.", "Wait and retry; a client that sends hundreds of calls a second should keep several keys.";
+    TokenInactive = "token_inactive", "The authorization server says that the token is not active.", "Get a new token from the authorization server.";
     ClientNotAllowed = "client_not_allowed", "The client is not on the server's list.", "Add the client id to auth.clients.allow.";
     KeysUnavailable = "keys_unavailable", "The issuer's keys can't be fetched.", "Wait and retry; check the provider's status.";
+    IntrospectionUnavailable = "introspection_unavailable", "The authorization server can't be asked about the token.", "Wait and retry; check the provider's status and the sidecar's log.";
 
     // What is asked
     MediaTypeRefused = "media_type_refused", "The media type or content coding is not served.", "Send `Content-Type: application/json` without content coding.";

@@ -69,4 +69,7 @@ pub struct ProviderReport {
     /// Why the latest fetch failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// Why the issuer can't be asked about tokens, if it is to be and can't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_error: Option<String>,
 }

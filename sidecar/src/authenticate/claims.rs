@@ -48,25 +48,70 @@ impl Demands {
     }
 }
 
+/// What is taken for granted about claims that do not say it themselves.
+pub(super) struct Assumed {
+    /// When the token expires.
+    pub(super) expires_at: i64,
+    /// Who holds it, if not whom the subject's claim names.
+    pub(super) subject: Option<String>,
+}
+
 /// Reads the claims of `provider`'s token.
 pub(super) fn read(verified: Verified, provider: &ProviderConfig) -> Result<Facts, Refusal> {
     kind::check(&verified, provider)?;
     let claims = verified.claims();
-    let bound = Confirmation::read(claims)?;
     if claims.get("iss").and_then(Value::as_str) != Some(&provider.issuer) {
         return Err(Refusal::new(Reason::IssuerUnknown, "the access token is not from this issuer"));
     }
     let expires_at = time(claims, "exp")?.ok_or(invalid("the claim exp is missing"))?;
-    let not_before = time(claims, "nbf")?;
-    let issued_at = time(claims, "iat")?;
+    facts(verified.into_claims(), provider, Assumed { expires_at, subject: None })
+}
+
+/// What a token says itself that no answer about it may loosen.
+pub(super) struct Own {
+    /// `exp`.
+    pub(super) expires_at: Option<i64>,
+    /// `cnf`.
+    pub(super) confirmation: Option<Value>,
+}
+
+impl Own {
+    /// Of a token that says nothing.
+    pub(super) const UNKNOWN: Self = Self { expires_at: None, confirmation: None };
+}
+
+/// Refuses a signed token that is no access token of `provider` or has expired, and gives what must hold whatever the
+/// authorization server says about it.
+pub(super) fn own(verified: &Verified, provider: &ProviderConfig, now: i64) -> Result<Own, Refusal> {
+    kind::check(verified, provider)?;
+    let expires_at = time(verified.claims(), "exp")?;
+    let leeway = i64::from(provider.leeway_seconds);
+    if expires_at.is_some_and(|expires_at| expires_at.saturating_add(leeway) < now) {
+        return Err(expired());
+    }
+    Ok(Own { expires_at, confirmation: verified.claims().get("cnf").cloned() })
+}
+
+/// Reads claims that are known to be of an access token of `provider`.
+pub(super) fn facts(claims: Map<String, Value>, provider: &ProviderConfig, assumed: Assumed) -> Result<Facts, Refusal> {
+    let Assumed { expires_at, subject } = assumed;
+    let bound = Confirmation::read(&claims)?;
+    let not_before = time(&claims, "nbf")?;
+    let issued_at = time(&claims, "iat")?;
     check_lifetime(expires_at, issued_at, provider)?;
-    let audiences = audiences(claims)?;
-    let ClaimNames { scopes, client, subject, token_id, groups, roles } = &provider.claims;
-    let subject = claims.get(subject).ok_or(invalid("the claim that names the subject is missing")).and_then(name)?;
-    let client = first(claims, client).map(name).transpose()?;
-    let token_id = first(claims, token_id).map(name).transpose()?;
-    let scopes = first(claims, scopes).map_or_else(|| Ok(Vec::new()), scope_list)?;
-    let (groups, roles) = (membership::read(claims, groups), membership::read(claims, roles));
+    let audiences = audiences(&claims)?;
+    let subject = match subject {
+        Some(subject) => subject,
+        None => claims
+            .get(&provider.claims.subject)
+            .ok_or(invalid("the claim that names the subject is missing"))
+            .and_then(name)?,
+    };
+    let client = client(&claims, provider)?;
+    let token_id = first(&claims, &provider.claims.token_id).map(name).transpose()?;
+    let scopes = first(&claims, &provider.claims.scopes).map_or_else(|| Ok(Vec::new()), scope_list)?;
+    let ClaimNames { scopes: _, client: _, subject: _, token_id: _, groups, roles } = &provider.claims;
+    let (groups, roles) = (membership::read(&claims, groups), membership::read(&claims, roles));
     Ok(Facts {
         principal: Arc::new(TokenPrincipal {
             provider: provider.name.clone(),
@@ -78,7 +123,7 @@ pub(super) fn read(verified: Verified, provider: &ProviderConfig) -> Result<Fact
             groups,
             roles,
             expires_at,
-            claims: verified.into_claims(),
+            claims,
         }),
         bound,
         key: ProvenKey::default(),
@@ -95,17 +140,32 @@ impl Facts {
         self.principal.expires_at
     }
 
+    /// Bytes that it takes, about: names, numbers and allocations come to about as much as a short text.
+    pub(super) fn weight(&self) -> u64 {
+        512 + weight_of(&self.principal.claims)
+    }
+
     /// The caller. `_sender` is proof that the token came from whom it is bound to.
     pub(super) fn caller(&self, _sender: &SenderProof) -> &Arc<TokenPrincipal> {
         &self.principal
     }
 }
 
+fn weight_of(members: &Map<String, Value>) -> u64 {
+    let weight = |value: &Value| match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 32,
+        Value::String(text) => 32 + text.len() as u64,
+        // Within: as text, since nothing is kept twice.
+        Value::Array(_) | Value::Object(_) => 32 + 4 * value.to_string().len() as u64,
+    };
+    members.iter().map(|(name, value)| 64 + name.len() as u64 + weight(value)).sum()
+}
+
 /// Judges a token for a route at a time, in seconds since the epoch.
 pub(super) fn judge(facts: &Facts, demands: &Demands, now: i64) -> Result<(), Refusal> {
     let Facts { principal, bound: _, key: _, audiences, not_before, issued_at, leeway } = facts;
     if principal.expires_at.saturating_add(*leeway) < now {
-        return Err(Refusal::new(Reason::TokenExpired, "the access token has expired"));
+        return Err(expired());
     }
     let latest = now.saturating_add(*leeway);
     if not_before.is_some_and(|not_before| not_before > latest) {
@@ -123,8 +183,13 @@ pub(super) fn judge(facts: &Facts, demands: &Demands, now: i64) -> Result<(), Re
     Ok(())
 }
 
+/// The OAuth client, if the claims name one.
+pub(super) fn client(claims: &Map<String, Value>, provider: &ProviderConfig) -> Result<Option<String>, Refusal> {
+    first(claims, &provider.claims.client).map(name).transpose()
+}
+
 /// Whole seconds since the epoch. RFC 7519 would allow fractions, which no issuer writes and readers round differently.
-fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, Refusal> {
+pub(super) fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, Refusal> {
     claims
         .get(name)
         .map(|value| {
@@ -192,6 +257,10 @@ fn scope_list(value: &Value) -> Result<Vec<String>, Refusal> {
 /// `1*( %x21 / %x23-5B / %x5D-7E )`
 fn is_scope_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+}
+
+const fn expired() -> Refusal {
+    Refusal::new(Reason::TokenExpired, "the access token has expired")
 }
 
 const fn invalid(detail: &'static str) -> Refusal {

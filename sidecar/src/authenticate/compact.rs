@@ -134,6 +134,17 @@ impl Header {
     }
 }
 
+/// Whether a text has the form of a signed token: three parts, of which the first is a JSON object. Everything else is opaque.
+pub(super) fn looks_signed(token: BearerToken<'_>) -> bool {
+    let mut parts = token.text().split('.');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(header), Some(_), Some(_), None) => {
+            decode(header).is_ok_and(|header| header.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{'))
+        }
+        (None | Some(_), _, _, _) => false,
+    }
+}
+
 /// A media type as RFC 7515 §4.1.9 compares it: any case, and `application/` may be left out.
 pub(super) fn normalized(media_type: &str) -> String {
     let lower = media_type.to_ascii_lowercase();

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::Value;
 use std::path::Path;
+use std::sync::Arc;
 use tollward_policy::config::ProviderConfig;
 
 /// Why keys could not be refreshed. `Display` is for the log.
@@ -91,8 +92,10 @@ impl RefreshError {
 /// What discovery found.
 #[derive(Debug)]
 pub(super) struct Metadata {
-    /// `jwks_uri`.
-    pub(super) jwks_url: String,
+    /// `jwks_uri`. An issuer that is introspected need not have one.
+    pub(super) jwks_url: Option<String>,
+    /// `introspection_endpoint`.
+    pub(super) introspection_url: Option<Arc<str>>,
     /// The document, byte for byte.
     pub(super) document: Bytes,
 }
@@ -102,7 +105,7 @@ pub(super) async fn discover(fetch: &dyn Fetch, provider: &ProviderConfig) -> Re
     let mut failure = RefreshError::NoBase;
     for (index, url) in addresses(&provider.issuer).into_iter().enumerate() {
         let result = match document(fetch, &url, provider.ca_file.as_deref()).await {
-            Ok(document) => read(document.body, &url, &provider.issuer),
+            Ok(document) => read(document.body, &url, provider),
             Err(error) => Err(error),
         };
         match result {
@@ -145,18 +148,19 @@ fn addresses(issuer: &str) -> Vec<String> {
     addresses
 }
 
-fn read(document: Bytes, url: &str, issuer: &str) -> Result<Metadata, RefreshError> {
+fn read(document: Bytes, url: &str, provider: &ProviderConfig) -> Result<Metadata, RefreshError> {
     let wrong = |cause| RefreshError::Metadata { url: url.to_owned(), cause };
     let members = json::object(&document).map_err(|_| wrong("it is not one unambiguous JSON object"))?;
-    if members.get("issuer").and_then(Value::as_str) != Some(issuer) {
+    if members.get("issuer").and_then(Value::as_str) != Some(&provider.issuer) {
         return Err(RefreshError::Issuer { url: url.to_owned() });
     }
-    let jwks_url = members
-        .get("jwks_uri")
-        .and_then(Value::as_str)
-        .ok_or_else(|| wrong("jwks_uri is missing or is not text"))?
-        .to_owned();
-    Ok(Metadata { jwks_url, document })
+    let jwks_url = match members.get("jwks_uri") {
+        Some(Value::String(url)) => Some(url.clone()),
+        None if provider.introspection.is_some() => None,
+        None | Some(_) => return Err(wrong("jwks_uri is missing or is not text")),
+    };
+    let introspection_url = members.get("introspection_endpoint").and_then(Value::as_str).map(Into::into);
+    Ok(Metadata { jwks_url, introspection_url, document })
 }
 
 /// `application/json`, `application/jwk-set+json` and the like, with any parameters.

@@ -4,9 +4,13 @@
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use tollward_netguard::{DialPolicy, Dialer, FetchError, FetchLimits, Fetched, Fetcher, Resolve, Target, TrustRoots};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tollward_netguard::{
+    BasicCredentials, DialPolicy, Dialer, FetchError, FetchLimits, Fetched, Fetcher, Resolve, Target, TrustRoots,
+};
 
 /// What is asked for. Key sets have a media type of their own (RFC 7517 §8.5).
 const ACCEPT: &str = "application/json, application/jwk-set+json";
@@ -34,39 +38,105 @@ pub struct FetchFailure {
     pub public: &'static str,
 }
 
+/// A form to send, with the credentials of a client for HTTP Basic.
+pub struct Form<'a> {
+    /// Names and values.
+    pub fields: &'a [(&'a str, &'a str)],
+    /// Who sends it, if the fields do not say.
+    pub basic: Option<&'a BasicCredentials>,
+}
+
 /// Fetches documents: bounded in time and size, without following redirects.
 pub trait Fetch: Send + Sync + 'static {
+    /// POSTs a form to `url`, for an answer that somebody waits for.
+    fn post_form<'a>(
+        &'a self,
+        url: &'a str,
+        form: Form<'a>,
+        ca_file: Option<&'a Path>,
+    ) -> BoxFuture<'a, Result<Document, FetchFailure>>;
+
     /// GETs `url`. `ca_file` holds additional certificate authorities in PEM for this fetch only.
     fn get<'a>(&'a self, url: &'a str, ca_file: Option<&'a Path>) -> BoxFuture<'a, Result<Document, FetchFailure>>;
 }
+
+/// Bounds of a question that a request waits for: no endpoint needs as long or answers as much as one with documents.
+const QUESTION: FetchLimits =
+    FetchLimits { total: Duration::from_secs(5), connect: Duration::from_secs(2), max_body: 64 * 1024 };
+/// How long certificate authorities are kept for questions, which are too frequent to read them anew each time.
+const TRUST_FOR: Duration = Duration::from_mins(1);
 
 /// Fetches through the guard against server-side request forgery.
 pub struct GuardedFetch {
     policy: DialPolicy,
     resolver: Arc<dyn Resolve>,
     limits: FetchLimits,
+    /// By file with additional ones, of which a configuration names few.
+    trusted: Mutex<HashMap<Option<PathBuf>, (Instant, TrustRoots)>>,
 }
 
 impl GuardedFetch {
     /// Dials what `policy` permits, within `limits`.
-    pub const fn new(policy: DialPolicy, resolver: Arc<dyn Resolve>, limits: FetchLimits) -> Self {
-        Self { policy, resolver, limits }
+    pub fn new(policy: DialPolicy, resolver: Arc<dyn Resolve>, limits: FetchLimits) -> Self {
+        Self { policy, resolver, limits, trusted: Mutex::default() }
     }
 
     async fn run(&self, url: &str, ca_file: Option<&Path>) -> Result<Document, FetchFailure> {
-        let target = Target::parse(url).map_err(|error| FetchFailure {
-            detail: format!("{url:?}: {error}"),
-            public: "the URL can't be used; the operator's log has the cause",
-        })?;
+        let target = target(url)?;
         let trust = trust(ca_file.map(Path::to_owned)).await?;
-        let dialer = Dialer::new(self.policy.clone(), Arc::clone(&self.resolver), &trust);
-        let Fetched { status, content_type, cache_control, body } =
-            Fetcher::new(dialer, self.limits).get(&target, ACCEPT).await.map_err(|error| failure(&error))?;
-        Ok(Document { status, content_type, cache_control, body })
+        let fetched = self.fetcher(&trust, self.limits).get(&target, ACCEPT).await;
+        fetched.map(document).map_err(|error| failure(&error))
+    }
+
+    async fn post(&self, url: &str, form: Form<'_>, ca_file: Option<&Path>) -> Result<Document, FetchFailure> {
+        let target = target(url)?;
+        let trust = self.recent_trust(ca_file.map(Path::to_owned)).await?;
+        let fetched = self.fetcher(&trust, QUESTION).post_form(&target, form.fields, form.basic).await;
+        fetched.map(document).map_err(|error| failure(&error))
+    }
+
+    fn fetcher(&self, trust: &TrustRoots, limits: FetchLimits) -> Fetcher {
+        Fetcher::new(Dialer::new(self.policy.clone(), Arc::clone(&self.resolver), trust), limits)
+    }
+
+    /// The certificate authorities as they were at most a minute ago.
+    async fn recent_trust(&self, ca_file: Option<PathBuf>) -> Result<TrustRoots, FetchFailure> {
+        let known = |trusted: &HashMap<_, (Instant, TrustRoots)>| {
+            trusted.get(&ca_file).filter(|(read, _)| read.elapsed() < TRUST_FOR).map(|(_, trust)| trust.clone())
+        };
+        if let Some(trust) = known(&self.trusted.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(trust);
+        }
+        let trust = trust(ca_file.clone()).await?;
+        let mut trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
+        trusted.retain(|_, (read, _)| read.elapsed() < TRUST_FOR);
+        trusted.insert(ca_file, (Instant::now(), trust.clone()));
+        Ok(trust)
     }
 }
 
+fn target(url: &str) -> Result<Target, FetchFailure> {
+    Target::parse(url).map_err(|error| FetchFailure {
+        detail: format!("{url:?}: {error}"),
+        public: "the URL can't be used; the operator's log has the cause",
+    })
+}
+
+fn document(fetched: Fetched) -> Document {
+    let Fetched { status, content_type, cache_control, body } = fetched;
+    Document { status, content_type, cache_control, body }
+}
+
 impl Fetch for GuardedFetch {
+    fn post_form<'a>(
+        &'a self,
+        url: &'a str,
+        form: Form<'a>,
+        ca_file: Option<&'a Path>,
+    ) -> BoxFuture<'a, Result<Document, FetchFailure>> {
+        Box::pin(self.post(url, form, ca_file))
+    }
+
     fn get<'a>(&'a self, url: &'a str, ca_file: Option<&'a Path>) -> BoxFuture<'a, Result<Document, FetchFailure>> {
         Box::pin(self.run(url, ca_file))
     }

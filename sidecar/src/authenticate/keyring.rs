@@ -164,6 +164,12 @@ impl KeyRing {
         (last_fetch, last_error)
     }
 
+    /// Whether a fetch has ended, well or not.
+    pub(super) fn was_fetched(&self) -> bool {
+        let outcome = self.outcome.borrow();
+        outcome.last_fetch.is_some() || outcome.last_error.is_some()
+    }
+
     /// The keys, unless they are too old.
     fn usable(&self) -> Option<Arc<Current>> {
         let limit = Duration::from_secs(self.config.refresh.max_stale_seconds.into());
@@ -217,6 +223,11 @@ impl KeyRing {
     /// Whether a request waits for a fetch.
     pub(super) fn is_demanded(&self) -> bool {
         self.lock().pending
+    }
+
+    /// Whether the issuer's metadata tell where to introspect.
+    pub(super) fn discovers_introspection(&self) -> bool {
+        self.config.introspection.as_ref().is_some_and(|introspection| introspection.endpoint_url.is_none())
     }
 
     /// Keeps an issuer's metadata.

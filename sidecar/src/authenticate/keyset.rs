@@ -40,7 +40,7 @@ pub(super) struct IgnoredKey {
     pub(super) reason: Ignored,
 }
 
-/// The usable keys, at least one.
+/// The usable keys: at least one, unless the issuer has none at all.
 #[derive(Debug)]
 pub(super) struct KeySet {
     keys: Vec<Arc<VerifyKey>>,
@@ -67,6 +67,11 @@ struct Document {
 }
 
 impl KeySet {
+    /// Of an issuer whose tokens are all opaque.
+    pub(super) fn none() -> Self {
+        Self { keys: Vec::new(), by_id: HashMap::new(), ignored: Vec::new() }
+    }
+
     /// Reads a document. `allowed` is the provider's list of algorithms.
     pub(super) fn parse(document: &[u8], allowed: &[Algorithm]) -> Result<Self, KeySetError> {
         if document.len() > MAX_DOCUMENT {

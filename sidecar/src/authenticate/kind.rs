@@ -31,8 +31,37 @@ pub(super) fn check(verified: &Verified, provider: &ProviderConfig) -> Result<()
     }
 }
 
+/// Refuses an answer about something else than an access token: servers answer about refresh tokens too (RFC 7662 §2.1).
+pub(super) fn check_answer(members: &Map<String, Value>, provider: &ProviderConfig) -> Result<(), Refusal> {
+    let is_one_of = |name: &str, good: &[&str]| {
+        let listed = |text: &str| good.iter().any(|good| good.eq_ignore_ascii_case(text));
+        members.get(name).is_none_or(|value| value.as_str().is_some_and(listed))
+    };
+    // RFC 6749 §7.1 has `Bearer`, RFC 9449 §5 `DPoP`, which is nothing without the key. Some servers tell here, others in
+    // `token_use`, that it is no refresh token.
+    let types: &[&str] =
+        if members.contains_key("cnf") { &["Bearer", "DPoP", "access_token"] } else { &["Bearer", "access_token"] };
+    if !is_one_of("token_type", types) {
+        return Err(refused(
+            "the authorization server says that the token is no access token of a known type (token_type)",
+        ));
+    }
+    if !is_one_of("token_use", &["access", "access_token"]) {
+        return Err(refused("the authorization server says that the token is no access token (token_use)"));
+    }
+    check_content(members, provider)
+}
+
 /// A token that does not say what it is must look like an access token and like nothing else.
 fn check_marks(claims: &Map<String, Value>, provider: &ProviderConfig) -> Result<(), Refusal> {
+    check_content(claims, provider)?;
+    if claims.get("token_use").is_some_and(|value| value.as_str() != Some("access")) {
+        return Err(refused("the claim token_use is not access"));
+    }
+    Ok(())
+}
+
+fn check_content(claims: &Map<String, Value>, provider: &ProviderConfig) -> Result<(), Refusal> {
     if FOREIGN_CLAIMS.iter().any(|name| claims.contains_key(*name)) {
         return Err(refused("the token has a claim of an ID token, a security event or a credential"));
     }
@@ -40,9 +69,6 @@ fn check_marks(claims: &Map<String, Value>, provider: &ProviderConfig) -> Result
         |value: &Value| value.as_str().is_none_or(|text| FOREIGN_TYPES.contains(&text.to_ascii_lowercase().as_str()));
     if claims.get("typ").is_some_and(is_foreign) {
         return Err(refused("the claim typ is not that of an access token"));
-    }
-    if claims.get("token_use").is_some_and(|value| value.as_str() != Some("access")) {
-        return Err(refused("the claim token_use is not access"));
     }
     // An ID token without a nonce shows itself only by what it lacks.
     let names = &provider.claims;

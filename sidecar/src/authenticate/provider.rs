@@ -2,6 +2,7 @@
 //! what people are told about them.
 
 use super::fetch::Fetch;
+use super::introspect::{Introspection, IntrospectionStatus};
 use super::key::VerifyKey;
 use super::keyring::{KeyRing, Selected};
 use super::keyset::IgnoredKey;
@@ -18,6 +19,7 @@ use tollward_policy::config::{Algorithm, ProviderConfig};
 /// An identity provider and its refresh task, which ends when this is dropped.
 pub struct Provider {
     ring: Arc<KeyRing>,
+    introspection: Option<Arc<Introspection>>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -67,6 +69,9 @@ pub struct ProviderStatus {
     /// Why the latest fetch failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
+    /// How asking about tokens goes, if they are introspected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection: Option<IntrospectionStatus>,
 }
 
 impl Provider {
@@ -81,7 +86,7 @@ impl Provider {
     ) -> Self {
         let ring = Arc::new(KeyRing::new(config, fetch, clock, generations, predecessor.map(|former| &*former.ring)));
         let task = tokio::spawn(refresh::run(Arc::clone(&ring)));
-        Self { ring, _task: AbortOnDropHandle::new(task) }
+        Self { introspection: Introspection::new(&ring), ring, _task: AbortOnDropHandle::new(task) }
     }
 
     /// How it is configured.
@@ -89,9 +94,15 @@ impl Provider {
         &self.ring.config
     }
 
-    /// Whether its tokens can be verified now.
+    /// Whether its tokens can be verified now: signed ones, or opaque ones if its keys are not to be had.
     pub fn ready(&self) -> bool {
-        self.ring.is_usable()
+        let asked = || self.introspection.as_ref().is_some_and(|introspection| introspection.is_usable());
+        self.ring.is_usable() || (self.ring.was_fetched() && asked())
+    }
+
+    /// How it is asked about tokens, if it is.
+    pub(super) fn introspection(&self) -> Option<&Arc<Introspection>> {
+        self.introspection.as_ref()
     }
 
     /// The issuer's own metadata document, byte for byte, if discovery has found one. With a configured key set URL there is
@@ -114,7 +125,7 @@ impl Provider {
         let ring = &self.ring;
         let (last_fetch, last_error) = ring.last_fetch();
         let newest = ring.newest();
-        let ready = ring.is_usable();
+        let usable = ring.is_usable();
         let key = |key: &VerifyKey| KeyStatus {
             id: key.id().map(str::to_owned),
             algorithms: key.algorithms().collect(),
@@ -125,14 +136,15 @@ impl Provider {
         ProviderStatus {
             name: ring.config.name.clone(),
             issuer: ring.config.issuer.clone(),
-            ready,
-            stale: newest.is_some() && !ready,
+            ready: self.ready(),
+            stale: newest.is_some() && !usable,
             keys: newest.as_ref().map_or_else(Vec::new, |newest| newest.keys().map(key).collect()),
             ignored_keys: newest
                 .as_ref()
                 .map_or_else(Vec::new, |newest| newest.ignored().iter().map(ignored).collect()),
             last_fetch,
             last_error,
+            introspection: self.introspection.as_ref().map(|introspection| introspection.status()),
         }
     }
 

@@ -4,6 +4,7 @@
 use super::discovery::{RefreshError, discover, document};
 use super::keyring::{KeyRing, Refreshed};
 use super::keyset::KeySet;
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -22,7 +23,10 @@ pub(super) async fn run(ring: Arc<KeyRing>) {
             Ok((refreshed, max_age)) => {
                 failures = 0;
                 ring.finish(demanded, Ok(refreshed));
-                regular_pause(&ring.config.refresh, max_age)
+                let pause = regular_pause(&ring.config.refresh, max_age);
+                // With keys from elsewhere, only introspection waits for discovery.
+                let incomplete = ring.discovers_introspection() && ring.metadata().is_none();
+                if incomplete { pause.min(BACKOFF.1) } else { pause }
             }
             Err(error) => {
                 let meanwhile = if ring.is_usable() {
@@ -65,11 +69,14 @@ async fn attempt(
     demanded: bool,
 ) -> Result<(Refreshed, Option<Duration>), RefreshError> {
     let config = &ring.config;
+    let needs_discovery = config.jwks_url.is_none() || ring.discovers_introspection();
     // Waiting requests are spared discovery if the address is known already.
-    if config.jwks_url.is_none() && (jwks_url.is_none() || !demanded) {
+    if needs_discovery && (jwks_url.is_none() || !demanded) {
         match discover(&*ring.fetch, config).await {
             Ok(metadata) => {
-                *jwks_url = Some(metadata.jwks_url.clone());
+                if config.jwks_url.is_none() {
+                    jwks_url.clone_from(&metadata.jwks_url);
+                }
                 ring.keep_metadata(metadata);
             }
             Err(error) if jwks_url.is_none() => return Err(error),
@@ -80,7 +87,10 @@ async fn attempt(
             ),
         }
     }
-    let url = jwks_url.as_deref().ok_or(RefreshError::NoBase)?;
+    let Some(url) = jwks_url.as_deref() else {
+        // Its metadata were read, and have no keys: all of its tokens are opaque.
+        return Ok((Refreshed { set: KeySet::none(), document: Bytes::new() }, None));
+    };
     let answer = document(&*ring.fetch, url, config.ca_file.as_deref()).await?;
     let set = KeySet::parse(&answer.body, &config.algorithms)
         .map_err(|source| RefreshError::Keys { url: url.to_owned(), source })?;

@@ -2,6 +2,7 @@
 //!
 //! Names in tables (`J01`, `K03`) are those of the attack checklist that the cases come from.
 
+mod answers;
 mod binding;
 mod claims;
 mod denied;
@@ -10,6 +11,7 @@ mod issuer;
 mod keys;
 mod mutations;
 mod proofs;
+mod questions;
 mod refreshing;
 mod remembering;
 mod sender;

@@ -45,6 +45,7 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         | Reason::TokenNotYetValid
         | Reason::TokenLifetimeTooLong
         | Reason::TokenRevoked
+        | Reason::TokenInactive
         | Reason::TokenNotBound
         | Reason::TokenBindingRefused
         | Reason::ProofInvalid
@@ -63,6 +64,7 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         Reason::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Reason::KeysUnavailable
         | Reason::ProofsExhausted
+        | Reason::IntrospectionUnavailable
         | Reason::ConcurrencyLimited
         | Reason::AuditUnavailable
         | Reason::UpstreamIdentityUnavailable

@@ -41,5 +41,6 @@ fn provider(status: ProviderStatus) -> ProviderReport {
         keys,
         last_fetch: status.last_fetch,
         last_error: status.last_error,
+        introspection_error: status.introspection.and_then(|introspection| introspection.last_error),
     }
 }

@@ -37,7 +37,7 @@ pub(super) async fn identify(
         method: &routed.parts.method,
         certificate: routed.peer.certificate,
     };
-    let authenticated = route.authenticator.authenticate(presented, || attempt.take()).await;
+    let authenticated = route.authenticator.authenticate(presented, |effort| attempt.take(effort)).await;
     let Authenticated { principal, sender } = match authenticated {
         Ok(authenticated) => authenticated,
         Err(refusal) => {
@@ -66,7 +66,7 @@ fn refused(refusal: &Refusal, route: &Route, attempt: Attempt) -> Denial {
         attempt.give_back();
         return denial.challenge(challenge(refusal, route));
     }
-    if matches!(refusal.reason, Reason::KeysUnavailable | Reason::ProofsExhausted) {
+    if matches!(refusal.reason, Reason::KeysUnavailable | Reason::IntrospectionUnavailable | Reason::ProofsExhausted) {
         attempt.give_back();
         return denial.retry_after(refusal.retry_after.unwrap_or(RETRY));
     }

@@ -16,6 +16,9 @@ const START: Duration = Duration::from_mins(1);
 const SCOPES: &[&str] =
     &["mcp:catalog-read", "mcp:cart-write", "mcp:checkout", "mcp:echo", "mcp:compute", "mcp:conformance"];
 
+/// Id and secret of the client that calls for itself. It may introspect too.
+pub const ROBOT: (&str, &str) = ("robot", "robot-secret");
+
 /// Who may sign in. Their members become claims.
 const USERS: &str = r#"{"alice": {"tier": "gold"}, "bob": {"tier": "basic"}}"#;
 
@@ -70,12 +73,19 @@ impl Provider {
     pub async fn robot_token(&self, resource: &str, scope: &str) -> String {
         let fields = [
             ("grant_type", "client_credentials"),
-            ("client_id", "robot"),
-            ("client_secret", "robot-secret"),
+            ("client_id", ROBOT.0),
+            ("client_secret", ROBOT.1),
             ("resource", resource),
             ("scope", scope),
         ];
         access_token(&post_form(&format!("{}/token", self.issuer), &fields).await)
+    }
+
+    /// Ends a token of the client `robot` (RFC 7009).
+    pub async fn revoke_robot_token(&self, token: &str) {
+        let fields = [("client_id", ROBOT.0), ("client_secret", ROBOT.1), ("token", token)];
+        let reply = post_form(&format!("{}/token/revocation", self.issuer), &fields).await;
+        assert!(reply.status.is_success(), "{}", reply.text());
     }
 
     /// Requests that reached it, without secrets.

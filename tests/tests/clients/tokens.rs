@@ -3,11 +3,12 @@
 use crate::guards::{catalog_guard, guarded_catalog};
 use crate::journey::{calls, check_caller};
 use serde_json::{Value, json};
-use tollward_policy::config::{AuthConfig, SidecarConfig};
+use tollward_policy::config::{AuthConfig, IntrospectionConfig, SidecarConfig};
 use tollward_policy::reason::Reason;
+use tollward_sidecar::audit::Caller;
 use tollward_tests::deadline::eventually;
 use tollward_tests::real::guarded::Guarded;
-use tollward_tests::real::provider::Provider;
+use tollward_tests::real::provider::{Provider, ROBOT};
 use tollward_tests::real::server::Server;
 use tollward_tests::real::visit::{Sdk, Told, Visit};
 
@@ -56,13 +57,59 @@ async fn a_token_for_another_server_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_opaque_token_is_refused() {
+async fn an_opaque_token_is_refused_where_nobody_is_asked() {
     let provider = Provider::rs256();
     let guarded = guarded_catalog(provider).await;
     provider.serve(&guarded.url, "opaque").await;
     let token = provider.robot_token(&guarded.url, "mcp:catalog-read").await;
     assert!(!token.contains('.'), "the provider should issue opaque tokens here");
     assert_eq!(refused(&guarded, &token, 401).await, Reason::TokenMalformed);
+}
+
+/// Who a caller is, by the last record: subject and client.
+async fn caller(guarded: &Guarded) -> (String, Option<String>) {
+    match guarded.records().await.pop().and_then(|record| record.caller) {
+        Some(Caller::Token { subject, client, .. }) => (subject, client),
+        other => panic!("the caller should be known: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opaque_tokens_are_introspected_and_end_when_they_are_revoked() {
+    let provider = Provider::rs256();
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let secret_file = folder.path().join("secret");
+    std::fs::write(&secret_file, format!("{}\n", ROBOT.1)).expect("the directory is writable");
+    let introspection = json!({
+        "tokens": "Opaque", "cacheSeconds": 0,
+        "client": {"id": ROBOT.0, "authentication": "Basic", "secretFile": secret_file},
+    });
+    let introspection: IntrospectionConfig = serde_json::from_value(introspection).expect("the right shape");
+    let asking = |config: &mut SidecarConfig| {
+        for provider in &mut config.identity_providers {
+            provider.introspection = Some(introspection.clone());
+        }
+    };
+    let guarded = catalog_guard(&provider.issuer).start(Server::catalog(), asking).await;
+    provider.serve(&guarded.url, "opaque").await;
+
+    let told = Visit::new(Sdk::TypeScript, &guarded.url).list().call("get_product", &tea()).run().await.done();
+    assert!(told.text("/result/content/0/text").contains("Assam"), "{told:?}");
+    assert_eq!(caller(&guarded).await, ("alice".to_owned(), Some(told.text("/clientId").to_owned())));
+
+    let token = provider.robot_token(&guarded.url, "mcp:catalog-read").await;
+    assert!(!token.contains('.'), "the provider should issue opaque tokens here");
+    with_token(&guarded, Sdk::TypeScript, &token).await.assert_done();
+    assert_eq!(caller(&guarded).await, ("robot".to_owned(), Some("robot".to_owned())));
+
+    let before = guarded.reached().len();
+    provider.revoke_robot_token(&token).await;
+    assert_eq!(refused(&guarded, &token, 401).await, Reason::TokenInactive);
+    let elsewhere = guarded_catalog(provider).await;
+    provider.serve(&elsewhere.url, "opaque").await;
+    let foreign = provider.robot_token(&elsewhere.url, "mcp:catalog-read").await;
+    assert_eq!(refused(&guarded, &foreign, 401).await, Reason::AudienceMismatch);
+    assert_eq!(guarded.reached().len(), before, "nothing more may reach the server");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! `spec.external`: an authorization server that exists already.
 
+use super::introspection::Introspection;
 use crate::{cel, duration::GoDuration};
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -61,6 +62,10 @@ pub struct ExternalProvider {
     /// A certificate authority that signs the certificates of this provider, besides the public ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_config_map: Option<CaConfigMap>,
+    /// Asking the provider about tokens (RFC 7662). If not given, tokens that are no signed JWTs are refused. A server may
+    /// have one provider with introspection, since an opaque token does not say whose it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection: Option<Introspection>,
 }
 
 /// Which claims carry what. The first claim of a list that a token has counts.

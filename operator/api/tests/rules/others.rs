@@ -114,3 +114,29 @@ fn a_provider_has_what_its_type_says() {
         ],
     );
 }
+
+#[test]
+fn a_provider_is_asked_about_tokens_by_a_client_with_a_secret() {
+    let introspection = json!({"client": {"id": "tollward", "secret": {"name": "idp-introspection"}}});
+    let asking = with(provider(), "/spec/external/introspection", introspection);
+    accepts::<IdentityProvider>(
+        "IdentityProvider",
+        &asking,
+        &[
+            ("/spec/external/introspection/tokens", json!("All")),
+            ("/spec/external/introspection/endpointURL", json!("https://idp.example.com/introspect?tenant=a")),
+            ("/spec/external/introspection/client/authentication", json!("Post")),
+            ("/spec/external/introspection/cacheTTL", json!("0s")),
+            ("/spec/external/introspection/cacheTTL", json!("5m")),
+        ],
+    );
+    refuses::<IdentityProvider>(
+        "IdentityProvider",
+        &asking,
+        &[
+            ("/spec/external/introspection/endpointURL", json!("introspect"), "introspection.endpointURL must be"),
+            ("/spec/external/introspection/client/secret/name", json!("x-tollward"), "belongs to Tollward"),
+            ("/spec/external/introspection/cacheTTL", json!("301s"), "at most 5m"),
+        ],
+    );
+}

@@ -1,6 +1,6 @@
 //! The data plane's own volumes: its configuration, keys and certificates, which no other container may see.
 
-use crate::configuration::authority_folder;
+use crate::configuration::{authority_folder, client_secret_folder};
 use crate::names::{CERTIFICATE_FOLDER, CONFIG_FOLDER, CONFIG_KEY, KEYS_FOLDER};
 use crate::validate::{MountedSecret, TlsPlan, Validated};
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount};
@@ -26,6 +26,11 @@ pub(super) fn mounts(server: &Validated) -> Vec<(Volume, VolumeMount)> {
             let volume = format!("tollward-authority-{position}");
             mounts.push(config_map(&volume, &authority.name, &authority.key, &folder.to_string_lossy()));
         }
+        if let Some(asked) = &plan.introspection {
+            let folder = client_secret_folder(position);
+            let volume = format!("tollward-introspection-{position}");
+            mounts.push(secret_key(&volume, asked.secret(), asked.secret_key(), &folder.to_string_lossy()));
+        }
     }
     mounts.extend(server.upstream_auth.secret().map(upstream));
     mounts
@@ -44,11 +49,8 @@ fn upstream(from: &MountedSecret) -> (Volume, VolumeMount) {
 }
 
 fn config_map(volume: &str, name: &str, key: &str, folder: &str) -> (Volume, VolumeMount) {
-    let source = ConfigMapVolumeSource {
-        name: name.to_owned(),
-        items: Some(vec![KeyToPath { key: key.to_owned(), path: key.to_owned(), mode: None, ..KeyToPath::default() }]),
-        ..ConfigMapVolumeSource::default()
-    };
+    let source =
+        ConfigMapVolumeSource { name: name.to_owned(), items: Some(only(key)), ..ConfigMapVolumeSource::default() };
     (Volume { name: volume.to_owned(), config_map: Some(source), ..Volume::default() }, mount(volume, folder))
 }
 
@@ -59,6 +61,21 @@ fn secret(volume: &str, name: &str, folder: &str) -> (Volume, VolumeMount) {
         ..SecretVolumeSource::default()
     };
     (Volume { name: volume.to_owned(), secret: Some(source), ..Volume::default() }, mount(volume, folder))
+}
+
+/// One key of a Secret. The pod does not start without it.
+fn secret_key(volume: &str, name: &str, key: &str, folder: &str) -> (Volume, VolumeMount) {
+    let source = SecretVolumeSource {
+        secret_name: Some(name.to_owned()),
+        items: Some(only(key)),
+        default_mode: Some(SECRET_MODE),
+        ..SecretVolumeSource::default()
+    };
+    (Volume { name: volume.to_owned(), secret: Some(source), ..Volume::default() }, mount(volume, folder))
+}
+
+fn only(key: &str) -> Vec<KeyToPath> {
+    vec![KeyToPath { key: key.to_owned(), path: key.to_owned(), mode: None, ..KeyToPath::default() }]
 }
 
 fn mount(volume: &str, folder: &str) -> VolumeMount {

@@ -1,6 +1,7 @@
 //! Whose tokens are accepted: references resolved, permissions checked, presets filled in.
 
 use super::deny;
+use super::introspection::{self, IntrospectionPlan};
 use crate::finding::{Findings, Subject};
 use crate::identity::Identity;
 use crate::inputs::Inputs;
@@ -24,6 +25,7 @@ pub struct ProviderPlan {
     pub(crate) config: ProviderConfig,
     pub(crate) generation: i64,
     pub(crate) authority: Option<CaConfigMap>,
+    pub(crate) introspection: Option<IntrospectionPlan>,
 }
 
 impl ProviderPlan {
@@ -74,6 +76,7 @@ pub(super) fn judge(inputs: &Inputs, identity: &Identity, findings: &mut Finding
         plans.extend(plan);
     }
     refuse_shared_issuers(&plans, findings);
+    refuse_shared_introspection(&plans, findings);
     plans
 }
 
@@ -87,6 +90,22 @@ fn refuse_shared_issuers(plans: &[ProviderPlan], findings: &mut Findings) {
                 format!("spec.auth.identityProviders: `{earlier}` and `{}` have the same issuer", plan.name()),
             );
         }
+    }
+}
+
+/// An opaque token names nobody, and asking one provider after the other would hand each the tokens of the others.
+fn refuse_shared_introspection(plans: &[ProviderPlan], findings: &mut Findings) {
+    let asked: Vec<_> =
+        plans.iter().filter(|plan| plan.introspection.is_some()).map(|plan| format!("`{}`", plan.name())).collect();
+    if asked.len() > 1 {
+        findings.server(
+            ConditionReason::Invalid,
+            format!(
+                "spec.auth.identityProviders: {} have introspection; an opaque token does not say whose it is, so that only \
+                 one of a server's providers may",
+                asked.join(" and ")
+            ),
+        );
     }
 }
 
@@ -128,6 +147,10 @@ fn judge_one(key: &str, provider: &IdentityProvider, inputs: &Inputs, findings: 
         refuse(key, "spec.external.maxTokenLifetime must be from 1s to 8760h", findings);
     }
     let deny = deny::judge(&provider.spec.deny, &mut |message| refuse(key, message, findings));
+    let introspection = match &external.introspection {
+        None => Some(None),
+        Some(wanted) => introspection::judge(key, wanted, &mut |message| refuse(key, message, findings)).map(Some),
+    };
     let plan = ProviderPlan {
         generation: provider.metadata.generation.unwrap_or_default(),
         config: ProviderConfig {
@@ -143,8 +166,11 @@ fn judge_one(key: &str, provider: &IdentityProvider, inputs: &Inputs, findings: 
             max_lifetime_seconds: lifetime?,
             refresh: inputs.install.refresh.clone(),
             deny: deny?,
+            // Only with the folder of its secret is it whole.
+            introspection: None,
         },
         authority: external.ca_config_map.clone(),
+        introspection: introspection?,
     };
     before.then_some(plan)
 }

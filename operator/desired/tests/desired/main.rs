@@ -11,6 +11,7 @@ mod advice;
 mod example;
 mod findings;
 mod fixture;
+mod introspection;
 mod local;
 mod pod;
 mod policies;

@@ -155,6 +155,10 @@ fn provider() -> impl Strategy<Value = (&'static str, Value)> {
         duration().prop_map(|lifetime| ("/spec/external/maxTokenLifetime", json!(lifetime))),
         list(text()).prop_map(|scopes| ("/spec/external/claims", json!({"scopes": scopes}))),
         text().prop_map(|key| ("/spec/external/caConfigMap", json!({"name": "ca", "key": key}))),
+        (text(), text(), duration(), url()).prop_map(|(id, secret, ttl, url)| (
+            "/spec/external/introspection",
+            json!({"endpointURL": url, "client": {"id": id, "secret": {"name": secret}}, "cacheTTL": ttl})
+        )),
     ]
 }
 

@@ -42,6 +42,7 @@ async fn ask(issuer: &str, allowed: bool, jwks_url: Option<&str>) -> Result<Disc
         issuer: issuer.into(),
         jwks_url: jwks_url.map(str::to_owned),
         authority: None,
+        introspection: None,
     };
     source.discover(question).await
 }
@@ -54,7 +55,7 @@ fn keys() -> Value {
 async fn an_issuer_that_says_what_it_can_is_understood() {
     let metadata = json!({"issuer": "ISSUER", "jwks_uri": "ISSUER/keys", "code_challenge_methods_supported": ["plain", "S256"],
         "registration_endpoint": "ISSUER/register"});
-    let expected = Discovered { keys: 1, pkce: true, registration: true, client_documents: false };
+    let expected = Discovered { keys: 1, pkce: true, registration: true, client_documents: false, introspection: None };
     assert_eq!(ask(&issuer(metadata, keys()).await, true, None).await, Ok(expected));
 }
 

@@ -1,6 +1,7 @@
 //! What types can't say about a configuration: references, uniqueness, and that rules and limits compile.
 
 mod deny;
+mod introspection;
 mod upstream_identity;
 
 use super::{
@@ -50,6 +51,8 @@ pub fn check(config: &SidecarConfig) -> Vec<Problem> {
         let place = format!("routes[{}/{}]", route.server.namespace, route.server.name);
         problems.unless(urls.insert(route.endpoint.url.as_str()), &place, "shares its endpoint with another route");
         check_route(route, &config.process, &names, &place, &mut problems);
+        let trusted = config.identity_providers.iter().filter(|provider| route.auth.trusts(&provider.name));
+        introspection::check_route(trusted, &place, &mut problems);
     }
     problems.0
 }
@@ -119,6 +122,9 @@ fn check_provider(provider: &ProviderConfig, place: &str, problems: &mut Problem
     problems.unless(ordered, place, "refresh.intervalSeconds must not be below refresh.cooldownSeconds");
     problems.unless(provider.max_lifetime_seconds != Some(0), place, "maxLifetimeSeconds must be at least 1");
     check_deny(&provider.deny, place, problems);
+    if let Some(config) = &provider.introspection {
+        introspection::check_introspection(config, place, problems);
+    }
 }
 
 fn is_url(text: &str) -> bool {

@@ -1,6 +1,7 @@
 //! An identity provider as the data plane sees it: whose tokens, with which marks, by which keys.
 
 use super::DenyConfig;
+use super::introspection::IntrospectionConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -113,4 +114,7 @@ pub struct ProviderConfig {
     /// Tokens that are refused although they verify.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deny: Vec<DenyConfig>,
+    /// How the authorization server is asked about tokens. None: what is no signed JWT is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection: Option<IntrospectionConfig>,
 }

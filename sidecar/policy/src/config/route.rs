@@ -91,6 +91,22 @@ pub enum AuthConfig {
     None {},
 }
 
+impl AuthConfig {
+    /// True if tokens of the provider of that name may be accepted.
+    pub(super) fn trusts(&self, provider: &str) -> bool {
+        match self {
+            Self::None {} => false,
+            Self::OAuth {
+                providers,
+                audiences: _,
+                allowed_clients: _,
+                auth_server_metadata: _,
+                sender_constraint: _,
+            } => providers.iter().any(|name| name == provider),
+        }
+    }
+}
+
 /// A key for sealing session ids.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

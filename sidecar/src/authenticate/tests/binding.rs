@@ -128,7 +128,7 @@ async fn a_signature_of_a_proof_is_verified_only_if_that_is_admitted() {
         headers.insert("dpop", HeaderValue::from_str(&proof).unwrap());
         let mut asked = 0;
         let presented = Presented { headers: &headers, method: &Method::POST, certificate: None };
-        let admit = || {
+        let admit = |_| {
             asked += 1;
             if asked > admitted { Err(refused.clone()) } else { Ok(()) }
         };

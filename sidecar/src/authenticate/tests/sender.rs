@@ -107,7 +107,7 @@ pub(super) async fn send(authenticator: &Authenticator, request: &Request<'_>) -
         headers.append(HeaderName::from_static("dpop"), HeaderValue::from_bytes(proof.as_bytes()).unwrap());
     }
     let presented = Presented { headers: &headers, method: &request.method, certificate: request.certificate };
-    authenticator.authenticate(presented, || Ok(())).await
+    authenticator.authenticate(presented, |_| Ok(())).await
 }
 
 pub(super) async fn reason(authenticator: &Authenticator, request: &Request<'_>) -> Reason {

@@ -2,8 +2,8 @@
 
 use super::issuer::{ISSUER, Key, NOW, RESOURCE, key_set};
 use crate::authenticate::{
-    Addressed, Authenticated, Authenticator, AuthenticatorError, Document, Fetch, FetchFailure, Presented, ProofMemory,
-    Provider, Providers, Refusal, TokenCache,
+    Addressed, Authenticated, Authenticator, AuthenticatorError, Document, Fetch, FetchFailure, Form, Presented,
+    ProofMemory, Provider, Providers, Refusal, TokenCache,
 };
 use crate::clock::Clock;
 use crate::session::SessionKeys;
@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tollward_policy::config::{
     Algorithm, AuthConfig, AuthServerMetadata, ClaimNames, ProviderConfig, RefreshConfig, TokenType,
 };
@@ -49,6 +50,8 @@ pub(super) enum Answer {
     Unreachable,
     /// Takes the request and never answers.
     Silent,
+    /// Answers as soon as the test lets it.
+    Held(Arc<Semaphore>, Document),
 }
 
 impl Answer {
@@ -71,6 +74,14 @@ impl Answer {
 pub(super) struct Network {
     answers: Mutex<BTreeMap<String, Answer>>,
     log: Mutex<Vec<String>>,
+    forms: Mutex<Vec<Sent>>,
+}
+
+/// A form that was sent.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub(super) fields: BTreeMap<String, String>,
+    pub(super) basic: bool,
 }
 
 impl Network {
@@ -87,12 +98,28 @@ impl Network {
         self.log.lock().unwrap().clone()
     }
 
+    /// The forms that were sent.
+    pub(super) fn forms(&self) -> Vec<Sent> {
+        self.forms.lock().unwrap().clone()
+    }
+
     pub(super) fn count(&self, url: &str) -> usize {
         self.log().iter().filter(|fetched| *fetched == url).count()
     }
 }
 
 impl Fetch for Network {
+    fn post_form<'a>(
+        &'a self,
+        url: &'a str,
+        form: Form<'a>,
+        ca_file: Option<&'a Path>,
+    ) -> BoxFuture<'a, Result<Document, FetchFailure>> {
+        let fields = form.fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.forms.lock().unwrap().push(Sent { fields, basic: form.basic.is_some() });
+        self.get(url, ca_file)
+    }
+
     fn get<'a>(&'a self, url: &'a str, _: Option<&'a Path>) -> BoxFuture<'a, Result<Document, FetchFailure>> {
         self.log.lock().unwrap().push(url.to_owned());
         let answer = self.answers.lock().unwrap().get(url).cloned();
@@ -108,6 +135,10 @@ impl Fetch for Network {
                 Some(Answer::Document(document)) => Ok(document),
                 Some(Answer::Unreachable) => Err(failure),
                 Some(Answer::Silent) => std::future::pending().await,
+                Some(Answer::Held(gate, document)) => {
+                    gate.acquire().await.unwrap().forget();
+                    Ok(document)
+                }
             }
         })
     }
@@ -140,6 +171,7 @@ pub(super) fn config() -> ProviderConfig {
             max_stale_seconds: u32::try_from(MAX_STALE).unwrap(),
         },
         deny: Vec::new(),
+        introspection: None,
     }
 }
 
@@ -228,7 +260,7 @@ impl World {
     }
 }
 
-fn build(
+pub(super) fn build(
     auth: &AuthConfig,
     configs: &[ProviderConfig],
     providers: &Providers,
@@ -245,7 +277,7 @@ fn build(
 /// Judges a POST with these headers on a connection without client certificate.
 pub(super) async fn judge(authenticator: &Authenticator, headers: &HeaderMap) -> Result<Authenticated, Refusal> {
     let presented = Presented { headers, method: &Method::POST, certificate: None };
-    authenticator.authenticate(presented, || Ok(())).await
+    authenticator.authenticate(presented, |_| Ok(())).await
 }
 
 /// Calls with a token.

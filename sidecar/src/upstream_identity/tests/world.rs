@@ -1,6 +1,6 @@
 //! A route with a caller, and a token endpoint that says what a test tells it to.
 
-use crate::authenticate::{Document, Fetch, FetchFailure, Provider, Providers};
+use crate::authenticate::{Document, Fetch, FetchFailure, Form, Provider, Providers};
 use crate::clock::Clock;
 use crate::upstream_identity::{
     Ask, Identities, IdentityError, IdentityFailure, Presented, TokenEndpoint, TokenRequest, UpstreamIdentity,
@@ -89,6 +89,15 @@ pub(super) fn good() -> Value {
 struct Nowhere;
 
 impl Fetch for Nowhere {
+    fn post_form<'a>(
+        &'a self,
+        _: &'a str,
+        _: Form<'a>,
+        _: Option<&'a Path>,
+    ) -> BoxFuture<'a, Result<Document, FetchFailure>> {
+        Box::pin(std::future::pending())
+    }
+
     fn get<'a>(&'a self, _: &'a str, _: Option<&'a Path>) -> BoxFuture<'a, Result<Document, FetchFailure>> {
         Box::pin(std::future::pending())
     }

@@ -153,3 +153,58 @@ fn two_routes_on_one_endpoint_are_refused() {
     config["routes"].as_array_mut().unwrap().push(twin);
     assert!(load(config.to_string().as_bytes()).unwrap_err().to_string().contains("shares its endpoint"));
 }
+
+fn introspection() -> Value {
+    json!({
+        "tokens": "Opaque",
+        "client": {"id": "tollward", "authentication": "Basic", "secretFile": "/etc/secret"},
+        "cacheSeconds": 30
+    })
+}
+
+#[test]
+fn introspection_that_can_not_be_enforced_is_refused() {
+    let mut config = good();
+    config["identityProviders"][0]["introspection"] = introspection();
+    let loaded = load(config.to_string().as_bytes()).unwrap();
+    assert_eq!(serde_json::to_value(&loaded).unwrap(), config);
+    let table = [
+        ("/tokens", json!("Some"), "unknown variant"),
+        ("/bogus", json!(1), "bogus"),
+        ("/client/bogus", json!(1), "bogus"),
+        ("/client/authentication", json!("None"), "unknown variant"),
+        ("/client/id", json!(""), "client.id must have"),
+        ("/client/id", json!("a\u{e9}"), "client.id must have"),
+        ("/client/id", json!("a".repeat(513)), "client.id must have"),
+        ("/client/secretFile", json!("secret"), "absolute path"),
+        ("/endpointUrl", json!("introspect"), "endpointUrl must be"),
+        ("/endpointUrl", json!("file:///etc/passwd"), "endpointUrl must be"),
+        ("/endpointUrl", json!("https://user:secret@idp.example/introspect"), "endpointUrl must be"),
+        ("/cacheSeconds", json!(301), "must be 0 to 300"),
+    ];
+    for (path, value, expected) in table {
+        let mut changed = json!({"x": introspection()});
+        let (parent, field) = path.rsplit_once('/').unwrap();
+        let place = changed.pointer_mut(&format!("/x{parent}")).unwrap();
+        place.as_object_mut().unwrap().insert(field.to_owned(), value.clone());
+        let message = refused("/identityProviders/0/introspection", changed["x"].clone());
+        assert!(message.contains(expected), "{path} = {value}: {message}");
+    }
+}
+
+#[test]
+fn an_opaque_token_must_have_one_possible_issuer() {
+    let mut config = good();
+    let mut other = config["identityProviders"][0].clone();
+    other["name"] = json!("shop/other");
+    other["issuer"] = json!("https://other.example");
+    other["introspection"] = introspection();
+    config["identityProviders"].as_array_mut().unwrap().push(other);
+    config["routes"][0]["auth"]["providers"] = json!(["shop/idp", "shop/other"]);
+    load(config.to_string().as_bytes()).unwrap();
+    config["identityProviders"][0]["introspection"] = introspection();
+    let message = load(config.to_string().as_bytes()).unwrap_err().to_string();
+    assert!(message.contains("`shop/idp` and `shop/other`") && message.contains("does not say whose"), "{message}");
+    config["routes"][0]["auth"]["providers"] = json!(["shop/other"]);
+    load(config.to_string().as_bytes()).unwrap();
+}

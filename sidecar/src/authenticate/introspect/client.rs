@@ -1,0 +1,75 @@
+//! The client as which the data plane asks: its secret is read from its mounted file for every question, so that a new one
+//! counts as soon as the kubelet brings it, and is kept nowhere.
+
+use super::trouble::Trouble;
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
+use std::io::Read as _;
+use std::path::Path;
+
+/// Longest secret in bytes.
+const MAX_SECRET: usize = 4096;
+
+/// Reads the secret. A line break at the end does not count, since editors and `echo` leave one. The kubelet keeps Secrets in
+/// memory, so that reading a few bytes here costs less than handing it to another thread.
+pub(super) fn secret(path: &Path) -> Result<SecretString, Trouble> {
+    read(path).map_err(|cause| Trouble::Secret { path: path.to_owned(), cause })
+}
+
+fn read(path: &Path) -> Result<SecretString, String> {
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    // Room for all of it, so that no part is left behind by growing.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 1));
+    file.take(MAX_SECRET as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() > MAX_SECRET {
+        return Err(format!("it has more than {MAX_SECRET} bytes"));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if line.contains(char::is_control) {
+        return Err("it has more than one line, or control characters".to_owned());
+    }
+    Ok(line.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::secret;
+    use secrecy::ExposeSecret as _;
+
+    fn read(content: &[u8]) -> Result<String, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, content).unwrap();
+        match secret(&path) {
+            Ok(secret) => Ok(secret.expose_secret().to_owned()),
+            Err(trouble) => Err(trouble.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_secret_is_one_line_whose_break_does_not_count() {
+        for content in ["pass word", "pass word\n", "pass word\r\n"] {
+            assert_eq!(read(content.as_bytes()).unwrap(), "pass word");
+        }
+        assert_eq!(read(b" lead\n").unwrap(), " lead", "spaces may belong to it");
+        for (content, cause) in [
+            (&b""[..], "empty"),
+            (b"\n", "empty"),
+            (b"one\ntwo\n", "more than one line"),
+            (b"nul\0", "control characters"),
+            (b"\xff\xfe", "not UTF-8"),
+            (&[b'a'; 4097], "more than 4096 bytes"),
+        ] {
+            let error = read(content).unwrap_err();
+            assert!(error.contains(cause), "{error}");
+            assert!(!error.contains("one\n") && !error.contains("aaa"), "{error}");
+        }
+        let missing = secret(std::path::Path::new("/nowhere/secret")).unwrap_err().to_string();
+        assert!(missing.contains("/nowhere/secret"), "{missing}");
+    }
+}
