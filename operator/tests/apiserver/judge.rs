@@ -42,7 +42,7 @@ async fn post(client: &Client, object: &Value) -> Result<Value, String> {
 }
 
 /// Why the API server refuses an object; empty if it does not.
-fn judge<T: Resource<DynamicType = ()>>(kind: &str, mut object: Value) -> Vec<String> {
+pub(crate) fn judge<T: Resource<DynamicType = ()>>(kind: &str, mut object: Value) -> Vec<String> {
     assert_eq!(T::kind(&()), kind);
     object["kind"] = json!(kind);
     store(object).err().into_iter().collect()

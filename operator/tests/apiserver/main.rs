@@ -34,5 +34,7 @@ mod objects;
 mod others;
 #[path = "../../api/tests/rules/server.rs"]
 mod server;
+#[path = "../../api/tests/rules/upstream_auth.rs"]
+mod upstream_auth;
 #[path = "../../api/tests/rules/workload.rs"]
 mod workload;

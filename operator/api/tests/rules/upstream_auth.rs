@@ -10,12 +10,19 @@ const PLACE: &str = "/spec/upstreamAuth";
 fn credential(change: impl FnOnce(&mut Value)) -> Value {
     let mut credential = json!({"scheme": "Bearer", "secretName": "crm", "actAs": "Shared"});
     change(&mut credential);
+    drop_nulls(&mut credential);
     json!({"type": "Credential", "credential": credential})
+}
+
+/// An API server refuses them before any rule is asked.
+fn drop_nulls(object: &mut Value) {
+    object.as_object_mut().unwrap().retain(|_, value| !value.is_null());
 }
 
 fn exchange(change: impl FnOnce(&mut Value)) -> Value {
     let mut exchange = json!({"client": {"id": "tollward", "secretName": "exchange"}, "audience": "catalog"});
     change(&mut exchange);
+    drop_nulls(&mut exchange);
     json!({"type": "TokenExchange", "tokenExchange": exchange})
 }
 
