@@ -57,7 +57,7 @@ pub enum Decision {
     Allow,
     /// It would be refused.
     Deny,
-    /// It can't be told: the provider's keys could not be fetched.
+    /// It can't be told: the provider's keys could not be fetched, or it can't be asked about the token.
     Unknown,
 }
 
@@ -159,7 +159,7 @@ impl Explanation {
     fn refused(mut self, refusal: &Refusal) -> Self {
         self.reason = refusal.reason;
         self.detail = Some(refusal.detail.to_owned());
-        if refusal.reason == Reason::KeysUnavailable {
+        if matches!(refusal.reason, Reason::KeysUnavailable | Reason::IntrospectionUnavailable) {
             self.decision = Decision::Unknown;
         }
         if let Some(denied) = &refusal.denied {
