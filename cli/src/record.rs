@@ -144,6 +144,7 @@ pub(crate) mod testing {
                 allowed: true,
                 reason: Reason::Allowed,
                 detail: None,
+                advice: None,
                 rule: None,
                 denied_by: None,
                 policy_digest: None,

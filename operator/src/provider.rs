@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tollward_api::IdentityProvider;
 use tollward_api::identityprovider::IdentityProviderStatus;
+use tollward_desired::issuers_of;
 
 /// Looks at one provider. `None` if there is nothing to come back for.
 pub async fn reconcile(provider: Arc<Provider>, context: Arc<Context>) -> (Option<Duration>, &'static str) {
@@ -31,31 +32,28 @@ pub async fn reconcile(provider: Arc<Provider>, context: Arc<Context>) -> (Optio
         return (None, "deleted");
     }
     let (namespace, name) = (provider.namespace().unwrap_or_default(), provider.name_any());
-    let (verdicts, issuer, result) = match &provider.0 {
-        Err(invalid) => (conclude::unreadable(&invalid.error), None, "unreadable"),
+    let (verdicts, found, result) = match &provider.0 {
+        Err(invalid) => (conclude::unreadable(&invalid.error), IdentityProviderStatus::default(), "unreadable"),
         Ok(readable) => {
             let findings = judge_provider(readable, &context.install);
             let external = readable.spec.external.as_ref();
-            let discovered = match external.filter(|_| findings.is_empty()) {
-                Some(external) => {
-                    let question = Question {
-                        namespace: namespace.clone(),
-                        issuer: external.issuer.clone(),
-                        jwks_url: external.jwks_url.clone(),
-                        authority: external.ca_config_map.clone(),
-                        introspection: external.introspection.as_ref().map(|wanted| IntrospectionQuestion {
-                            endpoint_url: wanted.endpoint_url.clone(),
-                            authentication: wanted.client.authentication,
-                        }),
-                    };
-                    context.discoveries.look(&uid, &name, question)
-                }
-                None => None,
-            };
+            let looked = external.filter(|_| findings.is_empty()).map(|external| {
+                let question = Question {
+                    namespace: namespace.clone(),
+                    issuers: issuers_of(external),
+                    jwks_url: external.jwks_url.clone(),
+                    authority: external.ca_config_map.clone(),
+                    introspection: external.introspection.as_ref().map(|wanted| IntrospectionQuestion {
+                        endpoint_url: wanted.endpoint_url.clone(),
+                        authentication: wanted.client.authentication,
+                    }),
+                };
+                context.discoveries.look(&uid, &name, question)
+            });
             let reports = context.book.about(&format!("{namespace}/{name}"));
-            let verdicts = conclude::verdicts(&findings, discovered.as_ref(), &reports);
+            let verdicts = conclude::verdicts(&findings, looked.as_ref(), &reports);
             let result = if findings.is_empty() { "done" } else { "refused" };
-            (verdicts, external.map(|external| external.issuer.clone()), result)
+            (verdicts, conclude::found(external, looked), result)
         }
     };
     let before = provider.0.as_ref().ok().and_then(|provider| provider.status.clone()).unwrap_or_default();
@@ -63,7 +61,7 @@ pub async fn reconcile(provider: Arc<Provider>, context: Arc<Context>) -> (Optio
     let after = IdentityProviderStatus {
         observed_generation: generation,
         conditions: merge(&before.conditions, &verdicts, generation, context.clock.now()),
-        issuer,
+        ..found
     };
     let subject = Subject::of::<IdentityProvider>(&namespace, &name, Some(uid.clone()));
     if after != before {

@@ -21,6 +21,7 @@
 //! - That an issuer revoked a token is not seen by its signature: it counts until its expiry, unless its provider's `deny` says
 //!   otherwise. An introspected one counts as long as the answer about it does.
 
+mod advice;
 mod algorithm;
 mod bearer;
 mod cache;
@@ -76,7 +77,8 @@ use compact::Unverified;
 use introspect::Introspection;
 use sender::{SenderPolicy, Shown};
 use std::sync::Arc;
-use tollward_policy::config::{AuthConfig, ProviderConfig};
+use tollward_policy::clients::AllowedClients;
+use tollward_policy::config::{AuthConfig, ProviderConfig, Vendor};
 use tollward_policy::deny::DenyList;
 use tollward_policy::principal::{Principal, join_lengths};
 use tollward_policy::reason::Reason;
@@ -174,17 +176,27 @@ impl Authenticator {
         clock: Arc<dyn Clock>,
         addressed: &Addressed<'_>,
     ) -> Result<Self, AuthenticatorError> {
-        let (names, audiences, allowed_clients, constraint) = match auth {
+        let (names, audiences, clients, constraint) = match auth {
             AuthConfig::None {} => return Ok(Self { mode: Mode::Open }),
-            AuthConfig::OAuth { providers, audiences, allowed_clients, auth_server_metadata: _, sender_constraint } => {
-                (providers, audiences, allowed_clients, sender_constraint.as_ref())
+            AuthConfig::OAuth {
+                providers,
+                audiences,
+                allowed_clients,
+                allowed_client_hosts,
+                scope_prefixes: _,
+                auth_server_metadata: _,
+                sender_constraint,
+            } => {
+                let clients =
+                    AllowedClients::new(allowed_clients.iter().cloned(), allowed_client_hosts.iter().cloned());
+                (providers, audiences, clients, sender_constraint.as_ref())
             }
         };
         if audiences.is_empty() {
             return Err(AuthenticatorError::NoAudience);
         }
         let trusted = trusted(names, configs, providers)?;
-        let demands = Demands { audiences: audiences.clone(), allowed_clients: allowed_clients.clone() };
+        let demands = Demands { audiences: audiences.clone(), clients };
         Ok(Self {
             mode: Mode::OAuth(Box::new(OAuth {
                 asked: asked(&trusted, &demands)?,
@@ -297,10 +309,14 @@ impl OAuth {
         digest: [u8; 32],
         admit: impl FnOnce() -> Result<(), Refusal>,
     ) -> Result<Arc<Facts>, Refusal> {
-        let unverified = Unverified::parse(token)?;
-        let trusted = self.trusted(unverified.issuer()?)?;
+        let unverified = Unverified::parse(token).map_err(|refusal| {
+            let advice = advice::for_form(self.vendors(), refusal.reason);
+            refusal.advised(advice)
+        })?;
+        let trusted = self.trusted(&unverified)?;
         admit()?;
         let config = trusted.provider.config();
+        let unsigned = advice::before_the_signature(config.profile.vendor, unverified.claims());
         let algorithm = unverified.algorithm();
         if !config.algorithms.contains(&algorithm) {
             return Err(Refusal::new(
@@ -309,7 +325,7 @@ impl OAuth {
             ));
         }
         let selected = trusted.provider.key(unverified.key_id(), algorithm).await?;
-        let verified = unverified.verify(&selected.key)?;
+        let verified = unverified.verify(&selected.key).map_err(|refusal| refusal.advised(unsigned))?;
         if let Some(asked) = self.covering(&config.issuer) {
             // The signature shows that the token is no guess; what it grants, the issuer says.
             let own = claims::own(&verified, config, self.clock.unix_seconds())?;
@@ -327,11 +343,17 @@ impl OAuth {
     }
 
     /// The provider of an issuer, compared character for character.
-    fn trusted(&self, issuer: &str) -> Result<&Trusted, Refusal> {
-        self.providers
-            .iter()
-            .find(|trusted| trusted.provider.config().issuer == issuer)
-            .ok_or(Refusal::new(Reason::IssuerUnknown, "the issuer of the access token is not trusted by this server"))
+    fn trusted(&self, unverified: &Unverified<'_>) -> Result<&Trusted, Refusal> {
+        let issuer = unverified.issuer()?;
+        self.providers.iter().find(|trusted| trusted.provider.config().issuer == issuer).ok_or_else(|| {
+            let configs = self.providers.iter().map(|trusted| trusted.provider.config());
+            Refusal::new(Reason::IssuerUnknown, "the issuer of the access token is not trusted by this server")
+                .advised(advice::for_issuer(configs, issuer, unverified.claims()))
+        })
+    }
+
+    fn vendors(&self) -> impl Iterator<Item = Vendor> {
+        self.providers.iter().map(|trusted| trusted.provider.config().profile.vendor)
     }
 }
 
@@ -350,8 +372,7 @@ fn asked(providers: &[Trusted], demands: &Demands) -> Result<Option<Asked>, Auth
     if let Some((second, _)) = asked.next() {
         return Err(AuthenticatorError::IntrospectionRepeated(first.name.to_string(), second.name.to_string()));
     }
-    let lists = [demands.audiences.as_slice(), demands.allowed_clients.as_slice()];
-    let joined = lists.map(|list| join_lengths(list.iter().map(String::as_str)));
+    let joined = [join_lengths(demands.audiences.iter().map(String::as_str)), demands.clients.fingerprint()];
     Ok(Some(Asked {
         introspection: Arc::clone(introspection),
         issuer: first.provider.config().issuer.clone(),

@@ -30,6 +30,7 @@ struct Details {
     text: Option<Cow<'static, str>>,
     /// For the audit record alone.
     record: Option<String>,
+    advice: Option<&'static str>,
     rule: Option<String>,
     challenge: Option<Challenge>,
     rpc: Option<RpcError>,
@@ -66,6 +67,13 @@ impl Denial {
     #[must_use]
     pub fn record(mut self, record: String) -> Self {
         self.details.record = Some(record);
+        self
+    }
+
+    /// What to change at the identity provider. It is recorded, and callers are not told.
+    #[must_use]
+    pub fn advice(mut self, advice: Option<&'static str>) -> Self {
+        self.details.advice = advice;
         self
     }
 
@@ -137,6 +145,11 @@ impl Denial {
     /// What exactly is wrong, for the audit record.
     pub fn recorded(&self) -> Option<&str> {
         self.details.record.as_deref().or(self.text())
+    }
+
+    /// What to change at the identity provider, for the audit record.
+    pub fn recorded_advice(&self) -> Option<&'static str> {
+        self.details.advice
     }
 
     /// The rule that decided.

@@ -5,9 +5,11 @@
 
 mod compile;
 mod route;
+mod scopes;
 
 pub use compile::{CompileError, Parts};
 pub use route::{KnownTargets, Route, Upstream};
+pub use scopes::ScopeNames;
 
 use std::collections::HashMap;
 use std::sync::Arc;

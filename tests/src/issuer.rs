@@ -135,6 +135,11 @@ impl Issuer {
         metadata(&self.server.address().to_string())
     }
 
+    /// Where tokens of other issuers are noted, so that they are looked for like its own.
+    pub fn book(&self) -> Minted {
+        Arc::clone(&self.minted)
+    }
+
     /// Every token that was minted.
     pub fn minted(&self) -> Vec<String> {
         lock(&self.minted).clone()

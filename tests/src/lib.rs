@@ -41,4 +41,5 @@ pub mod sender;
 pub mod sidecar;
 pub mod token;
 pub mod upstream;
+pub mod vendor;
 pub mod world;

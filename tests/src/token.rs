@@ -28,6 +28,12 @@ impl Token {
         Self { header: members(header), claims: members(claims), key: Arc::clone(key), minted }
     }
 
+    /// A token of that header and those claims.
+    pub fn of(header: &Value, claims: &Value, key: &Arc<Key>, minted: Minted) -> Self {
+        let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
+        Self { header: members(header), claims: members(claims), key: Arc::clone(key), minted }
+    }
+
     /// With a claim of that value.
     #[must_use]
     pub fn with_claim(mut self, name: &str, value: impl Into<Value>) -> Self {

@@ -3,13 +3,10 @@
 //!
 //! One test, since Keycloak starts once: each part needs what the one before left behind.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "outside of test functions too, a failed expectation is how these tests fail"
-)]
+#![expect(clippy::expect_used, reason = "outside of test functions too, a failed expectation is how these tests fail")]
 
 use serde_json::{Value, json};
+use std::time::Instant;
 use tollward_policy::config::SidecarConfig;
 use tollward_policy::reason::Reason;
 use tollward_sidecar::audit::{Caller, Record};
@@ -18,6 +15,7 @@ use tollward_tests::real::guarded::{Guard, Guarded, free_address};
 use tollward_tests::real::keycloak::{Keycloak, password};
 use tollward_tests::real::server::Server;
 use tollward_tests::real::visit::{Sdk, Told, Visit};
+use tollward_tests::vendor::configured;
 
 fn guard(issuer: &str) -> Guard {
     let rule = |name: &str, tools: Value, scope: &str| {
@@ -42,14 +40,11 @@ fn guard(issuer: &str) -> Guard {
     }
 }
 
-/// What the preset for Keycloak sets.
+/// What the control plane makes of preset Keycloak.
 fn preset(config: &mut SidecarConfig) {
-    let provider = &mut config.identity_providers[0];
-    let claims = json!({"scopes": ["scope"], "client": ["azp", "client_id"], "subject": "sub", "tokenId": ["jti"]});
-    provider.token_types = serde_json::from_value(json!(["JWT", "at+jwt"])).expect("token types");
-    provider.claims = serde_json::from_value(claims).expect("names of claims");
-    provider.algorithms = serde_json::from_value(json!(["RS256", "PS256", "ES256"])).expect("algorithms");
-    provider.refresh.cooldown_seconds = 1;
+    let issuer = config.identity_providers.remove(0).issuer;
+    let auth = json!({"mode": "OAuth", "identityProviders": [{"name": "idp"}]});
+    config.identity_providers = configured(&json!({"preset": "Keycloak", "issuer": issuer}), &auth).identity_providers;
 }
 
 async fn call(guarded: &Guarded, token: &str, tool: &str, arguments: &Value) -> Told {
@@ -133,6 +128,8 @@ async fn wrong_tokens(keycloak: &Keycloak, guarded: &Guarded) {
     refused(guarded, &text(&signed_in, "refresh_token"), Reason::TokenAlgorithmRefused).await;
     let stock = keycloak.sign_in("stock-app", "openid", "ada").await;
     refused(guarded, &text(&stock, "access_token"), Reason::AudienceMismatch).await;
+    let advice = last(guarded).await.decision.advice.unwrap_or_default();
+    assert!(advice.contains("Add an Audience mapper"), "{advice}");
 }
 
 /// Clients that Keycloak has never seen register by themselves, and the person consents.
@@ -155,6 +152,8 @@ async fn rotated_keys(keycloak: &Keycloak, guarded: &Guarded) {
     read(guarded, &old).await.assert_done();
     keycloak.rotate().await;
     let new = keycloak.robot_token("mcp:catalog-read").await;
+    let first = Instant::now();
     eventually("a token of the new key is good", async || read(guarded, &new).await.at("/error").is_null()).await;
+    println!("a rotated key was noticed within {} ms of its first token", first.elapsed().as_millis());
     refused(guarded, &old, Reason::TokenKeyUnknown).await;
 }

@@ -62,3 +62,5 @@ mod token_exchange;
 mod tokens;
 #[path = "pipeline/upstream_identity.rs"]
 mod upstream_identity;
+#[path = "pipeline/vendors.rs"]
+mod vendors;

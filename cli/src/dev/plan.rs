@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use tollward_desired::LocalPlace;
 use tollward_policy::config::{
-    Algorithm, AuthConfig, ClaimNames, ProviderConfig, RefreshConfig, RouteConfig, SidecarConfig, TokenType,
-    UpstreamIdentity,
+    Algorithm, AuthConfig, ClaimNames, ProviderConfig, RefreshConfig, RouteConfig, SidecarConfig, TokenProfile,
+    TokenType, UpstreamIdentity,
 };
 use url::Url;
 
@@ -124,8 +124,15 @@ fn trust(
     declared: &[ProviderConfig],
     issuer: &IssuerPlace,
 ) -> Result<Vec<ProviderConfig>, PlanError> {
-    let AuthConfig::OAuth { providers, audiences, allowed_clients, auth_server_metadata: _, sender_constraint } =
-        &mut route.auth
+    let AuthConfig::OAuth {
+        providers,
+        audiences,
+        allowed_clients,
+        allowed_client_hosts,
+        scope_prefixes,
+        auth_server_metadata: _,
+        sender_constraint,
+    } = &mut route.auth
     else {
         return Ok(Vec::new());
     };
@@ -139,6 +146,8 @@ fn trust(
             *audiences = vec![route.endpoint.url.clone()];
             // Clients register here and get random ids, so that a list of ids would refuse all of them.
             allowed_clients.clear();
+            allowed_client_hosts.clear();
+            scope_prefixes.clear();
             // Its tokens are bound to nobody.
             *sender_constraint = None;
             Ok(vec![built_in(issuer)])
@@ -176,6 +185,7 @@ fn built_in(issuer: &str) -> ProviderConfig {
             groups: only("groups"),
             roles: only("roles"),
         },
+        profile: TokenProfile::generic(),
         leeway_seconds: 5,
         max_lifetime_seconds: Some(300),
         refresh: RefreshConfig { interval_seconds: 300, cooldown_seconds: 1, max_stale_seconds: 600 },

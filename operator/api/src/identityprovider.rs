@@ -10,7 +10,7 @@ pub use deny::DenyEntry;
 pub use external::{CaConfigMap, ClaimSelection, ExternalProvider, Preset};
 pub use introspection::{ClientSecret, Introspection, IntrospectionClient};
 pub use namespaces::{AllowedNamespaces, NamespacesFrom};
-pub use status::IdentityProviderStatus;
+pub use status::{IdentityProviderStatus, IssuerStatus, KeyStatus};
 
 use crate::cel;
 use kube::{CustomResource, KubeSchema};
@@ -40,6 +40,22 @@ pub enum ProviderType {
     doc = "IdentityProvider is an authorization server whose access tokens MCPServers may accept.",
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
     printcolumn(name = "Issuer", type_ = "string", json_path = ".status.issuer"),
+    printcolumn(name = "Preset", type_ = "string", json_path = ".spec.external.preset"),
+    printcolumn(name = "Keys", type_ = "integer", json_path = ".status.keyCount"),
+    printcolumn(name = "Checked", type_ = "date", json_path = ".status.lastRefresh"),
+    printcolumn(name = "PKCE", type_ = "string", json_path = ".status.issuers[0].pkceMethods", priority = 1),
+    printcolumn(
+        name = "DCR",
+        type_ = "boolean",
+        json_path = ".status.issuers[0].dynamicClientRegistration",
+        priority = 1
+    ),
+    printcolumn(
+        name = "CIMD",
+        type_ = "boolean",
+        json_path = ".status.issuers[0].clientIdMetadataDocuments",
+        priority = 1
+    ),
     printcolumn(
         name = "Reason",
         type_ = "string",

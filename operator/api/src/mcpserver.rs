@@ -15,7 +15,9 @@ mod volume;
 mod workload;
 
 pub use audit::AuditSpec;
-pub use auth::{Audience, AuthMode, AuthRule, AuthSpec, ClientAllowList, DeclaredScope, ProviderReference};
+pub use auth::{
+    Audience, AudienceSharing, AuthMode, AuthRule, AuthSpec, ClientAllowList, DeclaredScope, ProviderReference,
+};
 pub use endpoint::{EndpointSpec, TlsMode, TlsSpec};
 pub use environment::{EnvFromSource, EnvVar, EnvVarSource, KeySelector, NameReference};
 pub use pod_options::PodOptions;

@@ -1,13 +1,15 @@
 //! Everything that a server's desired state depends on, gathered by whoever has a client or files.
 
 use crate::install::InstallSettings;
+use crate::issuers::issuers_of;
 use crate::provider_key::{key_of, referenced_key};
 use crate::public_url::public_url;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use std::collections::{BTreeMap, BTreeSet};
-use tollward_api::mcpserver::AuthMode;
+use tollward_api::mcpserver::{AudienceSharing, AuthMode};
 use tollward_api::{IdentityProvider, MCPServer, RateLimitPolicy};
+use tollward_policy::rules::Action;
 
 /// What one server's desired state depends on.
 #[derive(Debug, Clone)]
@@ -41,6 +43,12 @@ pub struct Sibling {
     pub audience: Option<String>,
     /// The issuers whose tokens it accepts.
     pub issuers: BTreeSet<String>,
+    /// Whether it may share its audience.
+    pub shares: bool,
+    /// The scopes that it declares.
+    pub scopes: BTreeSet<String>,
+    /// Whether some rule allows calls without any scope.
+    pub allows_without_scope: bool,
 }
 
 impl Sibling {
@@ -56,7 +64,7 @@ impl Sibling {
             .iter()
             .filter(|provider| wanted.contains(&key_of(provider)))
             .filter_map(|provider| provider.spec.external.as_ref())
-            .map(|external| external.issuer.clone())
+            .flat_map(issuers_of)
             .collect();
         Self {
             name: format!("{namespace}/{}", server.name_any()),
@@ -64,6 +72,9 @@ impl Sibling {
             endpoint,
             audience: (auth.mode == AuthMode::OAuth).then_some(named),
             issuers,
+            shares: auth.audience.as_ref().is_some_and(|audience| audience.shared == AudienceSharing::Acknowledged),
+            scopes: auth.scopes.iter().map(|scope| scope.name.clone()).collect(),
+            allows_without_scope: auth.rules.iter().any(|rule| rule.action == Action::Allow && rule.scopes.is_empty()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Judges a server with everything that it refers to. Nothing is trusted because the API server let it through: the
 //! definitions in a cluster may be older than this code.
 
+mod audience;
 mod audit;
 mod auth;
 mod deny;
@@ -74,13 +75,7 @@ impl Validated {
     pub fn audience(&self) -> Option<&str> {
         match &self.auth {
             AuthConfig::None {} => None,
-            AuthConfig::OAuth {
-                providers: _,
-                audiences,
-                allowed_clients: _,
-                auth_server_metadata: _,
-                sender_constraint: _,
-            } => audiences.first().map(String::as_str),
+            AuthConfig::OAuth { audiences, .. } => audiences.first().map(String::as_str),
         }
     }
 
@@ -125,7 +120,7 @@ fn judge(inputs: &Inputs, findings: &mut Findings) -> Option<Validated> {
     let endpoint = endpoint?;
     let upstream_auth =
         upstream_auth::judge(&spec.upstream_auth, &spec.auth, &endpoint, &providers, &identity, findings);
-    let auth = auth::judge(&spec.auth, &endpoint, &identity, findings)?;
+    let auth = auth::judge(&spec.auth, &endpoint, &providers, findings)?;
     let scopes = scopes?;
     Some(Validated {
         identity,

@@ -1,6 +1,6 @@
 //! The answers of issuers, kept: a reconcile takes what is there and never waits for an issuer.
 
-use super::{Discovered, DiscoverySource, Question};
+use super::{DiscoverySource, Question};
 use crate::backoff;
 use crate::cache::Queues;
 use crate::clock::SharedClock;
@@ -9,20 +9,34 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use tollward_api::identityprovider::IssuerStatus;
 
 /// Most issuers that are asked at once.
 const AT_ONCE: usize = 4;
-/// How long a good answer is kept.
-const GOOD_FOR: SignedDuration = SignedDuration::from_mins(30);
+/// How long a good answer is kept: about as long as sidecars keep keys without asking.
+const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 /// What was answered, and when to ask again.
 #[derive(Debug, Clone)]
 struct Kept {
     question: Question,
-    answer: Option<Result<Discovered, String>>,
+    answer: Option<Result<(), String>>,
+    /// The last good answer, and when it came. It outlives failures, so that status tells what was there before.
+    found: Option<(Vec<IssuerStatus>, Timestamp)>,
     again: Timestamp,
     failures: u32,
     asking: bool,
+}
+
+/// What is known of a provider's issuers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// How the last attempt ended; `None` if there was none yet.
+    pub answer: Option<Result<(), String>>,
+    /// The last good answer, and when it came.
+    pub found: Option<(Vec<IssuerStatus>, Timestamp)>,
+    /// When the issuers are asked again.
+    pub again: Timestamp,
 }
 
 /// The answers, by unique id of the provider.
@@ -41,9 +55,9 @@ impl Discoveries {
         Self { source, queues, clock, kept: Arc::default(), at_once: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
-    /// The latest answer to this question, if there is one. Asks in the background if there is none or it is old, and has
+    /// What is known about this question. Asks in the background if there is none or it is old, and has
     /// the provider looked at again once there is an answer.
-    pub fn look(&self, uid: &str, name: &str, question: Question) -> Option<Result<Discovered, String>> {
+    pub fn look(&self, uid: &str, name: &str, question: Question) -> Looked {
         let now = self.clock.now();
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = kept.entry(uid.to_owned()).or_insert_with(|| Kept::new(&question, now));
@@ -54,7 +68,7 @@ impl Discoveries {
             entry.asking = true;
             tokio::spawn(self.clone().ask(uid.to_owned(), name.to_owned(), question));
         }
-        entry.answer.clone()
+        Looked { answer: entry.answer.clone(), found: entry.found.clone(), again: entry.again }
     }
 
     /// Forgets a provider that is gone.
@@ -83,7 +97,7 @@ impl Discoveries {
                 }
             };
             entry.again = now.checked_add(pause).unwrap_or(now);
-            entry.answer = Some(answer);
+            entry.answer = Some(answer.map(|found| entry.found = Some((found, now))));
         }
         self.queues.providers.push(&question.namespace, &name);
     }
@@ -99,6 +113,6 @@ impl Discoveries {
 
 impl Kept {
     fn new(question: &Question, now: Timestamp) -> Self {
-        Self { question: question.clone(), answer: None, again: now, failures: 0, asking: false }
+        Self { question: question.clone(), answer: None, found: None, again: now, failures: 0, asking: false }
     }
 }

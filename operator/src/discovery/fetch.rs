@@ -3,8 +3,8 @@
 //! The addresses come from a tenant's resource: everything is dialled through netguard, and whoever wrote the resource is told
 //! only that a URL could not be fetched, never what answered there.
 
-use super::introspection;
-use super::{Discovered, DiscoverySource, Question};
+use super::{DiscoverySource, Question};
+use super::{describe, introspection};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -12,7 +12,7 @@ use kube::{Api, Client};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use tollward_api::identityprovider::CaConfigMap;
+use tollward_api::identityprovider::{CaConfigMap, IssuerStatus};
 use tollward_netguard::{
     Allowance, DialPolicy, Dialer, FetchLimits, Fetched, Fetcher, Resolve, Scheme, Target, TrustRoots,
 };
@@ -65,62 +65,65 @@ impl GuardedDiscovery {
         })
     }
 
-    async fn ask(&self, question: Question) -> Result<Discovered, String> {
+    async fn ask(&self, question: Question) -> Result<Vec<IssuerStatus>, String> {
         let fetcher = self.fetcher(&question).await?;
-        let metadata = metadata(&fetcher, &question.issuer).await;
-        let (jwks_url, metadata) = match (&question.jwks_url, metadata) {
-            (Some(url), metadata) => (Some(url.clone()), metadata.unwrap_or_default()),
-            (None, Ok(metadata)) => (metadata.get("jwks_uri").and_then(Value::as_str).map(str::to_owned), metadata),
-            (None, Err(error)) => return Err(error),
-        };
-        let introspection = match &question.introspection {
-            None => None,
-            Some(wanted) => Some(introspection::endpoint(wanted, &question.issuer, &metadata)?),
-        };
-        let keys = match &jwks_url {
-            Some(url) => keys(&fetcher, url).await?,
-            // All tokens of such an issuer are opaque.
-            None if introspection.is_some() => 0,
-            None => {
-                return Err(format!("the metadata of {} have no jwks_uri; set spec.external.jwksURL", question.issuer));
-            }
-        };
-        Ok(Discovered {
-            keys,
-            introspection,
-            pkce: lists(&metadata, "code_challenge_methods_supported", "S256"),
-            registration: metadata.get("registration_endpoint").is_some_and(Value::is_string),
-            client_documents: metadata.get("client_id_metadata_document_supported") == Some(&Value::Bool(true)),
-        })
+        let mut found = Vec::with_capacity(question.issuers.len());
+        // One after the other: there are few, and several of one host should not be asked at once.
+        for issuer in &question.issuers {
+            found.push(ask_one(&fetcher, issuer, &question).await?);
+        }
+        Ok(found)
     }
 }
 
 impl DiscoverySource for GuardedDiscovery {
-    fn discover(&self, question: Question) -> BoxFuture<'_, Result<Discovered, String>> {
+    fn discover(&self, question: Question) -> BoxFuture<'_, Result<Vec<IssuerStatus>, String>> {
         Box::pin(self.ask(question))
     }
 }
 
-/// How many keys there are, at least one.
-async fn keys(fetcher: &Fetcher, url: &str) -> Result<usize, String> {
-    let keys = document(fetcher, url).await?;
-    match keys.get("keys").and_then(Value::as_array).map(Vec::len) {
-        None | Some(0) => Err(format!("{url} holds no keys")),
-        Some(keys) => Ok(keys),
+/// The keys, at least one.
+async fn keys(fetcher: &Fetcher, url: &str) -> Result<Vec<Value>, String> {
+    let mut keys = document(fetcher, url).await?;
+    match keys.get_mut("keys").map(Value::take) {
+        Some(Value::Array(keys)) if !keys.is_empty() => Ok(keys),
+        Some(_) | None => Err(format!("{url} holds no keys")),
     }
 }
 
-fn lists(metadata: &Value, field: &str, wanted: &str) -> bool {
-    let items = metadata.get(field).and_then(Value::as_array);
-    items.is_some_and(|items| items.iter().any(|item| item.as_str() == Some(wanted)))
+async fn ask_one(fetcher: &Fetcher, issuer: &str, question: &Question) -> Result<IssuerStatus, String> {
+    let metadata = metadata(fetcher, issuer).await;
+    let (jwks_url, metadata) = match (&question.jwks_url, metadata) {
+        (Some(url), metadata) => (Some(url.clone()), metadata.ok()),
+        (None, Ok((address, metadata))) => {
+            (metadata.get("jwks_uri").and_then(Value::as_str).map(str::to_owned), Some((address, metadata)))
+        }
+        (None, Err(error)) => return Err(error),
+    };
+    let introspection = match &question.introspection {
+        None => None,
+        Some(wanted) => {
+            let said = metadata.as_ref().map_or(&Value::Null, |(_, metadata)| metadata);
+            Some(introspection::endpoint(wanted, issuer, said)?)
+        }
+    };
+    let keys = match &jwks_url {
+        Some(url) => keys(fetcher, url).await?,
+        // All tokens of such an issuer are opaque.
+        None if introspection.is_some() => Vec::new(),
+        None => return Err(format!("the metadata of {issuer} have no jwks_uri; set spec.external.jwksURL")),
+    };
+    Ok(describe::issuer(issuer, metadata, jwks_url.as_deref(), &keys, introspection.as_deref()))
 }
 
 /// The first well-known address that answers with metadata of this very issuer.
-async fn metadata(fetcher: &Fetcher, issuer: &str) -> Result<Value, String> {
+async fn metadata(fetcher: &Fetcher, issuer: &str) -> Result<(String, Value), String> {
     let mut failure = format!("{issuer} has no well-known address");
     for (index, url) in addresses(issuer).into_iter().enumerate() {
         match document(fetcher, &url).await {
-            Ok(document) if document.get("issuer").and_then(Value::as_str) == Some(issuer) => return Ok(document),
+            Ok(document) if document.get("issuer").and_then(Value::as_str) == Some(issuer) => {
+                return Ok((url, document));
+            }
             Ok(_) => {
                 failure = format!(
                     "{url} is the metadata of another issuer: spec.external.issuer must equal its `issuer` character for \

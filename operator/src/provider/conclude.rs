@@ -1,9 +1,12 @@
 //! What is known of a provider, as conditions. Pure.
 
 use crate::condition::{Holds, Verdict};
-use crate::discovery::Discovered;
+use crate::discovery::Looked;
 use crate::report::ProviderState;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tollward_api::condition::{ConditionReason, ConditionType};
+use tollward_api::identityprovider::{ExternalProvider, IdentityProviderStatus, IssuerStatus};
 use tollward_desired::Finding;
 
 pub(super) fn unreadable(error: &str) -> Vec<Verdict> {
@@ -19,10 +22,10 @@ pub(super) fn unreadable(error: &str) -> Vec<Verdict> {
 
 pub(super) fn verdicts(
     findings: &[Finding],
-    discovered: Option<&Result<Discovered, String>>,
+    looked: Option<&Looked>,
     reports: &[(String, ProviderState)],
 ) -> Vec<Verdict> {
-    with_ready(vec![accepted(findings), resolved(discovered), programmed(reports)])
+    with_ready(vec![accepted(findings), resolved(looked), programmed(reports)])
 }
 
 fn accepted(findings: &[Finding]) -> Verdict {
@@ -36,25 +39,65 @@ fn accepted(findings: &[Finding]) -> Verdict {
     }
 }
 
-fn resolved(discovered: Option<&Result<Discovered, String>>) -> Verdict {
+fn resolved(looked: Option<&Looked>) -> Verdict {
     let kind = ConditionType::ResolvedRefs;
-    match discovered {
-        None => Verdict::unknown(kind, ConditionReason::Pending, "The issuer has not been asked yet."),
-        Some(Err(error)) => Verdict::no(kind, ConditionReason::DiscoveryFailed, error.as_str()),
-        Some(Ok(Discovered { keys, pkce, registration, client_documents, introspection })) => {
-            let says = |has: bool| if has { "yes" } else { "no" };
-            let asked = introspection.as_ref().map(|url| format!(" Tokens are introspected at {url}."));
-            let message = format!(
-                "The issuer's metadata and {keys} keys were fetched. PKCE with S256: {}. Dynamic client registration: {}. Client \
-                 ID metadata documents: {}.{}",
-                says(*pkce),
-                says(*registration),
-                says(*client_documents),
-                asked.unwrap_or_default()
-            );
-            Verdict::yes(kind, ConditionReason::ResolvedRefs, message)
+    match looked.map(|looked| (&looked.answer, &looked.found)) {
+        None | Some((None, _)) => {
+            Verdict::unknown(kind, ConditionReason::Pending, "The issuer has not been asked yet.")
+        }
+        Some((Some(Err(error)), _)) => Verdict::no(kind, ConditionReason::DiscoveryFailed, error.as_str()),
+        Some((Some(Ok(())), found)) => {
+            let found = found.as_ref().map_or(&[][..], |(issuers, _)| issuers);
+            Verdict::yes(kind, ConditionReason::ResolvedRefs, told(found))
         }
     }
+}
+
+/// What clients of the issuers can count on.
+fn told(issuers: &[IssuerStatus]) -> String {
+    let says = |has: fn(&IssuerStatus) -> bool| if issuers.iter().all(has) { "yes" } else { "no" };
+    let keys: usize = issuers.iter().map(|issuer| issuer.keys.len()).sum();
+    let mut message = format!(
+        "The issuer's metadata and {keys} keys were fetched. PKCE with S256: {}. Dynamic client registration: {}. Client ID \
+         metadata documents: {}.",
+        says(|issuer| issuer.pkce_methods.iter().any(|method| method == "S256")),
+        says(|issuer| issuer.dynamic_client_registration),
+        says(|issuer| issuer.client_id_metadata_documents),
+    );
+    if let Some(url) = issuers.iter().find_map(|issuer| issuer.introspected_at.as_ref()) {
+        message.push_str(" Tokens are introspected at ");
+        message.push_str(url);
+        message.push('.');
+    }
+    if let Some(nameless) = issuers.iter().find(|issuer| !issuer.issuer_matches) {
+        message.push_str(" No metadata name the issuer ");
+        message.push_str(&nameless.issuer);
+        message.push_str(", so that clients can't find it; its keys come from external.jwksURL.");
+    }
+    message
+}
+
+/// What the status tells about the issuers, without conditions.
+pub(super) fn found(external: Option<&ExternalProvider>, looked: Option<Looked>) -> IdentityProviderStatus {
+    let issuer = external.map(|external| external.issuer.clone());
+    let Some(Looked { answer: _, found, again }) = looked else {
+        return IdentityProviderStatus { issuer, ..IdentityProviderStatus::default() };
+    };
+    let (issuers, last_refresh) = found.map_or_else(Default::default, |(issuers, at)| (issuers, Some(whole(at))));
+    let keys: usize = issuers.iter().map(|issuer: &IssuerStatus| issuer.keys.len()).sum();
+    IdentityProviderStatus {
+        issuer,
+        key_count: last_refresh.as_ref().and_then(|_| i64::try_from(keys).ok()),
+        last_refresh,
+        next_refresh: Some(whole(again)),
+        issuers,
+        ..IdentityProviderStatus::default()
+    }
+}
+
+/// The API server keeps whole seconds.
+fn whole(time: Timestamp) -> Time {
+    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
 fn programmed(reports: &[(String, ProviderState)]) -> Verdict {
@@ -113,14 +156,38 @@ fn with_ready(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use super::{unreadable, verdicts};
+    use super::{found, unreadable, verdicts};
     use crate::condition::{Holds, Verdict};
-    use crate::discovery::Discovered;
+    use crate::discovery::Looked;
     use crate::report::ProviderState;
+    use jiff::Timestamp;
     use tollward_api::condition::{ConditionReason, ConditionType};
+    use tollward_api::identityprovider::{IssuerStatus, KeyStatus};
 
-    const fn found() -> Discovered {
-        Discovered { keys: 2, pkce: true, registration: false, client_documents: false, introspection: None }
+    fn issuer() -> IssuerStatus {
+        let key = |id: &str| KeyStatus { id: Some(id.into()), algorithm: "RS256".into() };
+        IssuerStatus {
+            issuer: "https://idp.example".into(),
+            issuer_matches: true,
+            metadata_url: Some("https://idp.example/.well-known/openid-configuration".into()),
+            jwks_url: Some("https://idp.example/keys".into()),
+            algorithms: vec!["RS256".into()],
+            pkce_methods: vec!["S256".into()],
+            dynamic_client_registration: false,
+            client_id_metadata_documents: false,
+            introspection_endpoint: None,
+            introspected_at: None,
+            keys: vec![key("one"), key("two")],
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// One good answer, and then what the last attempt brought.
+    fn looked(answer: Option<Result<(), String>>) -> Looked {
+        Looked { answer, found: Some((vec![issuer()], at(10))), again: at(310) }
     }
 
     fn of(verdicts: &[Verdict], kind: ConditionType) -> (Holds, ConditionReason, &str) {
@@ -135,7 +202,7 @@ mod tests {
 
     #[test]
     fn an_issuer_that_answers_makes_its_provider_ready_before_anybody_uses_it() {
-        let verdicts = verdicts(&[], Some(&Ok(found())), &[]);
+        let verdicts = verdicts(&[], Some(&looked(Some(Ok(())))), &[]);
         assert_eq!(of(&verdicts, ConditionType::Ready).0, Holds::True);
         let message = of(&verdicts, ConditionType::ResolvedRefs).2;
         assert!(message.contains("S256: yes") && message.contains("registration: no"), "{message}");
@@ -145,7 +212,7 @@ mod tests {
     fn a_provider_that_refuses_a_replica_s_questions_is_not_ready_and_says_what_to_do() {
         let mut refused = state(true);
         refused.1.introspection_error = Some("check introspection.client".into());
-        let verdicts = verdicts(&[], Some(&Ok(found())), &[state(true), refused]);
+        let verdicts = verdicts(&[], Some(&looked(Some(Ok(())))), &[state(true), refused]);
         let (holds, reason, message) = of(&verdicts, ConditionType::Ready);
         assert_eq!((holds, reason), (Holds::False, ConditionReason::IntrospectionFailed));
         assert!(message.contains("1 of 2") && message.contains("check introspection.client"), "{message}");
@@ -153,8 +220,9 @@ mod tests {
 
     #[test]
     fn where_tokens_are_introspected_is_told() {
-        let found = Discovered { introspection: Some("https://idp.example/introspect".into()), ..found() };
-        let verdicts = verdicts(&[], Some(&Ok(found)), &[]);
+        let asked = IssuerStatus { introspected_at: Some("https://idp.example/introspect".into()), ..issuer() };
+        let found = Looked { found: Some((vec![asked], at(0))), ..looked(Some(Ok(()))) };
+        let verdicts = verdicts(&[], Some(&found), &[]);
         let message = of(&verdicts, ConditionType::ResolvedRefs).2;
         assert!(message.ends_with("Tokens are introspected at https://idp.example/introspect."), "{message}");
     }
@@ -167,7 +235,7 @@ mod tests {
 
     #[test]
     fn what_sidecars_see_counts_even_if_the_operator_sees_otherwise() {
-        let verdicts = verdicts(&[], Some(&Ok(found())), &[state(true), state(false)]);
+        let verdicts = verdicts(&[], Some(&looked(Some(Ok(())))), &[state(true), state(false)]);
         let (holds, reason, message) = of(&verdicts, ConditionType::Ready);
         assert_eq!((holds, reason), (Holds::False, ConditionReason::DiscoveryFailed));
         assert!(message.contains("1 of 2") && message.contains("timeout"), "{message}");
@@ -176,5 +244,27 @@ mod tests {
     #[test]
     fn a_provider_of_a_newer_version_is_unsupported() {
         assert_eq!(of(&unreadable("x"), ConditionType::Ready).1, ConditionReason::Unsupported);
+    }
+
+    #[test]
+    fn what_was_found_stays_in_the_status_when_the_issuer_fails() {
+        let failed = looked(Some(Err("timeout".into())));
+        let verdicts = verdicts(&[], Some(&failed), &[]);
+        assert_eq!(of(&verdicts, ConditionType::Ready).1, ConditionReason::DiscoveryFailed);
+        let status = found(None, Some(failed));
+        assert_eq!((status.key_count, status.issuers.len()), (Some(2), 1));
+        assert_eq!((status.last_refresh.unwrap().0, status.next_refresh.unwrap().0), (at(10), at(310)));
+        let never = found(None, Some(Looked { answer: None, found: None, again: at(0) }));
+        assert_eq!((never.key_count, never.last_refresh), (None, None));
+    }
+
+    #[test]
+    fn an_issuer_without_metadata_is_said_to_be_one() {
+        let nameless = IssuerStatus { issuer_matches: false, ..issuer() };
+        let known = Looked { found: Some((vec![nameless], at(0))), ..looked(Some(Ok(()))) };
+        let verdicts = verdicts(&[], Some(&known), &[]);
+        assert!(
+            of(&verdicts, ConditionType::ResolvedRefs).2.contains("No metadata name the issuer https://idp.example,")
+        );
     }
 }

@@ -51,13 +51,26 @@ impl ReportBook {
     }
 }
 
+/// By resource: one with several tenants is ready when all of them are.
 fn states(report: &Report) -> BTreeMap<String, ProviderState> {
-    let state = |provider: &ProviderReport| ProviderState {
-        ready: provider.ready,
-        error: provider.last_error.clone(),
-        introspection_error: provider.introspection_error.clone(),
-    };
-    report.providers.iter().map(|provider| (provider.name.clone(), state(provider))).collect()
+    let mut states: BTreeMap<String, ProviderState> = BTreeMap::new();
+    for ProviderReport { name, ready, last_error, introspection_error, .. } in &report.providers {
+        let state = states.entry(resource_of(name).to_owned()).or_insert_with(|| ProviderState {
+            ready: true,
+            error: None,
+            introspection_error: None,
+        });
+        state.ready &= ready;
+        state.error = state.error.take().or_else(|| last_error.clone());
+        state.introspection_error = state.introspection_error.take().or_else(|| introspection_error.clone());
+    }
+    states
+}
+
+/// `namespace/name` of `namespace/name/tenant`.
+fn resource_of(name: &str) -> &str {
+    let end = name.match_indices('/').nth(1).map_or(name.len(), |(end, _)| end);
+    name.get(..end).unwrap_or(name)
 }
 
 fn differences(old: &Pods, new: &Pods) -> BTreeSet<String> {
@@ -68,4 +81,44 @@ fn differences(old: &Pods, new: &Pods) -> BTreeSet<String> {
     };
     let (old, new) = (entries(old), entries(new));
     old.symmetric_difference(&new).map(|(name, ..)| name.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ReportBook;
+    use tollward_policy::report::{ProviderReport, Report};
+
+    fn report(providers: &[(&str, Option<&str>)]) -> Report {
+        let provider = |(name, error): &(&str, Option<&str>)| ProviderReport {
+            name: (*name).to_owned(),
+            ready: error.is_none(),
+            keys: Vec::new(),
+            last_fetch: None,
+            last_error: error.map(str::to_owned),
+            introspection_error: None,
+        };
+        Report {
+            reader: 1,
+            digest: String::new(),
+            generation: 1,
+            rejected: None,
+            restart_required: false,
+            unready: Vec::new(),
+            routes: Vec::new(),
+            providers: providers.iter().map(provider).collect(),
+        }
+    }
+
+    #[test]
+    fn a_provider_with_tenants_is_ready_when_all_of_them_are() {
+        let book = ReportBook::default();
+        let state = |tenants: &[(&str, Option<&str>)]| {
+            book.put("server", [("pod-1", &report(tenants))].into_iter());
+            book.about("shop/entra").remove(0).1
+        };
+        assert!(state(&[("shop/entra/one", None), ("shop/entra/two", None)]).ready);
+        let broken = state(&[("shop/entra/one", None), ("shop/entra/two", Some("timeout")), ("shop/other", None)]);
+        assert_eq!((broken.ready, broken.error.as_deref()), (false, Some("timeout")));
+        assert!(state(&[("shop/entra", None)]).ready);
+    }
 }

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tollward_desired::KeyEntry;
+use tollward_desired::validate::ProviderPlan;
 
 /// Most replicas that are asked at once.
 const AT_ONCE: usize = 8;
@@ -72,16 +73,7 @@ fn running(wanted: &Wanted, written: Written, replicas: Vec<Replica>, deployment
         digest: wanted.configuration.digest().to_owned(),
         url: wanted.server.endpoint().url().as_str().to_owned(),
         audience: wanted.server.audience().map(str::to_owned),
-        providers: wanted
-            .server
-            .providers()
-            .iter()
-            .map(|provider| Trusted {
-                name: provider.name().to_owned(),
-                issuer: provider.issuer().to_owned(),
-                generation: provider.generation(),
-            })
-            .collect(),
+        providers: providers(wanted.server.providers()),
         upstream_auth: Box::new(wanted.server.upstream_auth().clone()),
         wanted: i64::from(wanted.children.deployment.spec.replicas.unwrap_or(1)),
         updated: count("/status/updatedReplicas"),
@@ -90,6 +82,18 @@ fn running(wanted: &Wanted, written: Written, replicas: Vec<Replica>, deployment
         seen: generation.is_some() && generation == number("/status/observedGeneration"),
         replicas,
     }
+}
+
+/// Names and issuers. A provider with several tenants is named once, with the issuer that clients are told of first.
+fn providers(plans: &[ProviderPlan]) -> Vec<Trusted> {
+    let trusted = |plan: &ProviderPlan| Trusted {
+        name: plan.key().to_owned(),
+        issuer: plan.issuer().to_owned(),
+        generation: plan.generation(),
+    };
+    let mut list: Vec<_> = plans.iter().map(trusted).collect();
+    list.dedup_by(|later, earlier| later.name == earlier.name);
+    list
 }
 
 fn is_running(pod: &Pod) -> bool {

@@ -1,8 +1,9 @@
 //! What people are told about their identity providers.
 
 use crate::world::{World, server};
+use kube::api::ListParams;
 use serde_json::{Value, json};
-use tollward_operator::discovery::Discovered;
+use tollward_api::identityprovider::{IssuerStatus, KeyStatus};
 
 fn provider(name: &str, issuer: &str) -> Value {
     json!({"apiVersion": "tollward.dev/v1alpha1", "kind": "IdentityProvider", "metadata": {"name": name},
@@ -16,11 +17,27 @@ fn using(name: &str, provider: &str, namespace: &str) -> Value {
     server
 }
 
+fn found(issuer: &str) -> IssuerStatus {
+    let key = |id: &str| KeyStatus { id: Some(id.into()), algorithm: "RS256".into() };
+    IssuerStatus {
+        issuer: issuer.into(),
+        issuer_matches: true,
+        metadata_url: Some(format!("{issuer}/.well-known/openid-configuration")),
+        jwks_url: Some(format!("{issuer}/keys")),
+        algorithms: vec!["RS256".into()],
+        pkce_methods: vec!["S256".into()],
+        dynamic_client_registration: false,
+        client_id_metadata_documents: false,
+        introspection_endpoint: None,
+        introspected_at: None,
+        keys: vec![key("one"), key("two")],
+    }
+}
+
 #[tokio::test]
 async fn an_issuer_that_answers_makes_a_ready_provider() {
     let world = World::shared("issuers").await;
-    let found = Discovered { keys: 2, pkce: true, registration: false, client_documents: false, introspection: None };
-    world.issuers.0.lock().unwrap().insert("https://good.example".into(), found);
+    world.issuers.0.lock().unwrap().insert("https://good.example".into(), found("https://good.example"));
     let operator = world.operator().await;
     world.put(&provider("good", "https://good.example")).await;
     world.put(&provider("bad", "https://bad.example")).await;
@@ -31,7 +48,48 @@ async fn an_issuer_that_answers_makes_a_ready_provider() {
     world.condition("IdentityProvider", "good", "Programmed", "Unknown", "Pending").await;
     world.condition("IdentityProvider", "bad", "Ready", "False", "DiscoveryFailed").await;
     let object = world.get("tollward.dev/v1alpha1", "IdentityProvider", "good").await.unwrap();
-    assert_eq!(object["status"]["issuer"], "https://good.example");
+    let status = &object["status"];
+    assert_eq!(status["issuer"], "https://good.example");
+    assert_eq!((&status["keyCount"], &status["issuers"][0]["keys"][1]["id"]), (&json!(2), &json!("two")));
+    assert_eq!(status["issuers"][0]["issuerMatches"], true);
+    assert!(status["lastRefresh"].is_string() && status["nextRefresh"].is_string(), "{status}");
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn an_issuer_that_breaks_and_recovers_is_told_by_an_event_each_time() {
+    let world = World::shared("breaking").await;
+    let issuer = "https://weak.example";
+    let up = |up: bool| {
+        let mut issuers = world.issuers.0.lock().unwrap();
+        if up { issuers.insert(issuer.into(), found(issuer)) } else { issuers.remove(issuer) }
+    };
+    up(true);
+    let operator = world.operator().await;
+    world.put(&provider("weak", issuer)).await;
+    world.condition("IdentityProvider", "weak", "Ready", "True", "Ready").await;
+    // Its spec is changed, so that it is looked at now and not when its turn comes.
+    let again = async |leeway: &str| {
+        world.clock.advance(400);
+        let mut object = provider("weak", issuer);
+        object["spec"]["external"]["leeway"] = json!(leeway);
+        world.put(&object).await;
+    };
+    up(false);
+    again("11s").await;
+    world.condition("IdentityProvider", "weak", "Ready", "False", "DiscoveryFailed").await;
+    let object = world.get("tollward.dev/v1alpha1", "IdentityProvider", "weak").await.unwrap();
+    assert_eq!(object["status"]["keyCount"], 2, "what was there before stays in the status");
+    up(true);
+    again("12s").await;
+    world.condition("IdentityProvider", "weak", "Ready", "True", "Ready").await;
+    crate::world::eventually("both events", || async {
+        let events = world.api("events.k8s.io/v1", "Event").list(&ListParams::default()).await.unwrap();
+        let events: Vec<_> = events.iter().map(|event| serde_json::to_value(event).unwrap()).collect();
+        let told = |kind: &str, reason: &str| events.iter().any(|it| it["type"] == kind && it["reason"] == reason);
+        (told("Warning", "DiscoveryFailed") && told("Normal", "Ready")).then_some(())
+    })
+    .await;
     operator.stop().await;
 }
 

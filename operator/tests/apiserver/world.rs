@@ -4,6 +4,7 @@ use crate::cluster::{Cluster, api_of, put, shared};
 use crate::rights;
 use futures_util::future::BoxFuture;
 use http::{Method, Request, Response};
+use jiff::{SignedDuration, Timestamp};
 use kube::client::{Body, ClientBuilder};
 use kube::core::DynamicObject;
 use kube::{Api, Client};
@@ -11,15 +12,17 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
+use tollward_api::identityprovider::IssuerStatus;
 use tollward_desired::InstallSettings;
-use tollward_operator::clock::SystemClock;
-use tollward_operator::discovery::{Discovered, DiscoverySource, Question};
+use tollward_operator::clock::Clock;
+use tollward_operator::discovery::{DiscoverySource, Question};
 use tollward_operator::install::Install;
 use tollward_operator::leadership::{Alone, Leadership};
 use tollward_operator::report::{ReportError, ReportSource, ReportTarget};
@@ -119,11 +122,12 @@ impl ReportSource for Sidecars {
 
 /// Issuers that answer what a test wants, by name.
 #[derive(Default)]
-pub(crate) struct Issuers(pub(crate) Mutex<HashMap<String, Discovered>>);
+pub(crate) struct Issuers(pub(crate) Mutex<HashMap<String, IssuerStatus>>);
 
 impl DiscoverySource for Issuers {
-    fn discover(&self, question: Question) -> BoxFuture<'_, Result<Discovered, String>> {
-        let found = self.0.lock().unwrap().get(&question.issuer).cloned();
+    fn discover(&self, question: Question) -> BoxFuture<'_, Result<Vec<IssuerStatus>, String>> {
+        let known = self.0.lock().unwrap();
+        let found: Option<Vec<_>> = question.issuers.iter().map(|issuer| known.get(issuer).cloned()).collect();
         Box::pin(std::future::ready(found.ok_or_else(|| "the URL could not be fetched".to_owned())))
     }
 }
@@ -135,6 +139,24 @@ pub(crate) struct World<'a> {
     pub(crate) namespace: String,
     pub(crate) sidecars: Arc<Sidecars>,
     pub(crate) issuers: Arc<Issuers>,
+    pub(crate) clock: Arc<ShiftedClock>,
+}
+
+/// The system's clock, some seconds ahead.
+#[derive(Default)]
+pub(crate) struct ShiftedClock(AtomicI64);
+
+impl ShiftedClock {
+    /// Goes ahead by so many seconds.
+    pub(crate) fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
+    }
 }
 
 impl World<'static> {
@@ -153,8 +175,8 @@ impl<'a> World<'a> {
         for object in rights::own(&system) {
             put(&admin, &object).await;
         }
-        let (sidecars, issuers) = Default::default();
-        Self { cluster, admin, namespace: name.to_owned(), sidecars, issuers }
+        let (sidecars, issuers, clock) = Default::default();
+        Self { cluster, admin, namespace: name.to_owned(), sidecars, issuers, clock }
     }
 
     /// Starts an operator and waits until it leads.
@@ -185,7 +207,7 @@ impl<'a> World<'a> {
             discovery: self.issuers.clone(),
             reports: Some(self.sidecars.clone()),
             telemetry: telemetry.clone(),
-            clock: Arc::new(SystemClock),
+            clock: self.clock.clone(),
         };
         let running = start(setup).await.unwrap();
         let observe = running.observe;

@@ -11,6 +11,7 @@ mod deny;
 mod introspection;
 mod load;
 mod process;
+mod profile;
 mod provider;
 mod route;
 mod sender;
@@ -23,6 +24,7 @@ pub use load::{LoadError, load};
 pub use process::{
     Allowance, DialConfig, HttpLimits, ListenerTls, ProcessConfig, PublicListener, ReportListener, Role, Scheme,
 };
+pub use profile::{ClaimMark, ScopeForm, TokenProfile, Vendor};
 pub use provider::{Algorithm, ClaimNames, ProviderConfig, RefreshConfig, TokenType};
 pub use route::{
     Arguments, AuditConfig, AuthConfig, AuthServerMetadata, EndpointConfig, RouteConfig, ServerRef, SessionConfig,

@@ -6,11 +6,12 @@
 //! - [`config`]: `SidecarConfig`, the one file between operator and sidecar, and [`config::load`], which refuses whatever
 //!   it does not understand.
 //! - [`scope`], [`pattern`], [`operation`], [`principal`]: the nouns.
-//! - [`rules`]: who may do what, with [`condition`]s on the caller and the arguments; [`limits`]: how often; [`deny`]: whose
+//! - [`clients`]: which OAuth clients may call; [`rules`]: who may do what, with [`condition`]s on the caller and the arguments; [`limits`]: how often; [`deny`]: whose
 //!   tokens are refused although they verify.
 //! - [`report`]: what a data-plane process tells the operator.
 //! - [`reason`]: the closed list of reasons for a refusal, used in answers, audit records, metrics and conditions.
 
+pub mod clients;
 pub mod condition;
 pub mod config;
 pub mod deny;

@@ -157,6 +157,7 @@ fn attributes(record: &Record) -> Vec<KeyValue> {
     list.text(attribute::CLIENT_ADDRESS, &record.http.peer);
     list.optional(attribute::TOLLWARD_RULE, record.decision.rule.as_deref());
     list.optional(attribute::TOLLWARD_DENIED_BY, record.decision.denied_by.as_deref());
+    list.optional(attribute::TOLLWARD_ADVICE, record.decision.advice.as_deref());
     list.optional(attribute::TOLLWARD_POLICY_DIGEST, record.decision.policy_digest.as_deref());
     if let Some(server) = &record.server {
         list.text(attribute::TOLLWARD_SERVER, &format!("{}/{}", server.namespace, server.name));

@@ -72,6 +72,7 @@ impl Auditor {
                 allowed: false,
                 reason: Reason::ClientGone,
                 detail: None,
+                advice: None,
                 rule: None,
                 denied_by: None,
                 policy_digest: None,
@@ -182,6 +183,7 @@ impl Trail {
         decision.allowed = decision.allowed && is_upstream(denial.reason);
         decision.reason = denial.reason;
         decision.detail = denial.recorded().map(str::to_owned);
+        decision.advice = denial.recorded_advice().map(str::to_owned);
         if let Some(rule) = denial.decided_by() {
             decision.rule = Some(rule.to_owned());
         }

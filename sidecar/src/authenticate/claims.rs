@@ -1,6 +1,7 @@
 //! From verified claims to a caller, in two steps: [`read`] judges what stays true as long as the token exists, so that it is
 //! remembered; [`judge`] what depends on the time and on the route, so that it is asked again for every request.
 
+use super::advice;
 use super::compact::Verified;
 use super::confirmation::Confirmation;
 use super::kind;
@@ -10,7 +11,8 @@ use super::refusal::Refusal;
 use super::sender_proof::SenderProof;
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use tollward_policy::config::{ClaimNames, ProviderConfig};
+use tollward_policy::clients::AllowedClients;
+use tollward_policy::config::{ClaimNames, ProviderConfig, Vendor};
 use tollward_policy::principal::TokenPrincipal;
 use tollward_policy::reason::Reason;
 
@@ -29,6 +31,7 @@ pub(super) struct Facts {
     not_before: Option<i64>,
     issued_at: Option<i64>,
     leeway: i64,
+    vendor: Vendor,
 }
 
 /// What a route asks of every token.
@@ -36,15 +39,14 @@ pub(super) struct Facts {
 pub(super) struct Demands {
     /// Values of `aud` that mean this server.
     pub(super) audiences: Vec<String>,
-    /// Clients that may call; empty: any.
-    pub(super) allowed_clients: Vec<String>,
+    /// Clients that may call.
+    pub(super) clients: AllowedClients,
 }
 
 impl Demands {
     /// Whether the client may not call.
     pub(super) fn refuses_client(&self, token: &TokenPrincipal) -> bool {
-        let is_listed = |client: &String| self.allowed_clients.contains(client);
-        !self.allowed_clients.is_empty() && !token.client.as_ref().is_some_and(is_listed)
+        !self.clients.allow(token.client.as_deref())
     }
 }
 
@@ -58,13 +60,25 @@ pub(super) struct Assumed {
 
 /// Reads the claims of `provider`'s token.
 pub(super) fn read(verified: Verified, provider: &ProviderConfig) -> Result<Facts, Refusal> {
-    kind::check(&verified, provider)?;
+    let expires_at =
+        first_look(&verified, provider).map_err(|refusal| advised(refusal, provider, verified.claims()))?;
+    facts(verified.into_claims(), provider, Assumed { expires_at, subject: None })
+}
+
+/// Whether it is an access token of this issuer at all, and its `exp`.
+fn first_look(verified: &Verified, provider: &ProviderConfig) -> Result<i64, Refusal> {
+    kind::check(verified, provider)?;
     let claims = verified.claims();
     if claims.get("iss").and_then(Value::as_str) != Some(&provider.issuer) {
         return Err(Refusal::new(Reason::IssuerUnknown, "the access token is not from this issuer"));
     }
-    let expires_at = time(claims, "exp")?.ok_or(invalid("the claim exp is missing"))?;
-    facts(verified.into_claims(), provider, Assumed { expires_at, subject: None })
+    time(claims, "exp")?.ok_or(invalid("the claim exp is missing"))
+}
+
+/// With what to change at the identity provider.
+fn advised(refusal: Refusal, provider: &ProviderConfig, claims: &Map<String, Value>) -> Refusal {
+    let advice = advice::for_claims(provider.profile.vendor, refusal.reason, claims);
+    refusal.advised(advice)
 }
 
 /// What a token says itself that no answer about it may loosen.
@@ -83,7 +97,7 @@ impl Own {
 /// Refuses a signed token that is no access token of `provider` or has expired, and gives what must hold whatever the
 /// authorization server says about it.
 pub(super) fn own(verified: &Verified, provider: &ProviderConfig, now: i64) -> Result<Own, Refusal> {
-    kind::check(verified, provider)?;
+    kind::check(verified, provider).map_err(|refusal| advised(refusal, provider, verified.claims()))?;
     let expires_at = time(verified.claims(), "exp")?;
     let leeway = i64::from(provider.leeway_seconds);
     if expires_at.is_some_and(|expires_at| expires_at.saturating_add(leeway) < now) {
@@ -92,24 +106,23 @@ pub(super) fn own(verified: &Verified, provider: &ProviderConfig, now: i64) -> R
     Ok(Own { expires_at, confirmation: verified.claims().get("cnf").cloned() })
 }
 
+/// What is read out of claims.
+struct Read {
+    bound: Option<Confirmation>,
+    subject: String,
+    client: Option<String>,
+    token_id: Option<String>,
+    scopes: Vec<String>,
+    audiences: Vec<String>,
+    not_before: Option<i64>,
+    issued_at: Option<i64>,
+}
+
 /// Reads claims that are known to be of an access token of `provider`.
 pub(super) fn facts(claims: Map<String, Value>, provider: &ProviderConfig, assumed: Assumed) -> Result<Facts, Refusal> {
-    let Assumed { expires_at, subject } = assumed;
-    let bound = Confirmation::read(&claims)?;
-    let not_before = time(&claims, "nbf")?;
-    let issued_at = time(&claims, "iat")?;
-    check_lifetime(expires_at, issued_at, provider)?;
-    let audiences = audiences(&claims)?;
-    let subject = match subject {
-        Some(subject) => subject,
-        None => claims
-            .get(&provider.claims.subject)
-            .ok_or(invalid("the claim that names the subject is missing"))
-            .and_then(name)?,
-    };
-    let client = client(&claims, provider)?;
-    let token_id = first(&claims, &provider.claims.token_id).map(name).transpose()?;
-    let scopes = first(&claims, &provider.claims.scopes).map_or_else(|| Ok(Vec::new()), scope_list)?;
+    let expires_at = assumed.expires_at;
+    let Read { bound, subject, client, token_id, scopes, audiences, not_before, issued_at } =
+        read_all(&claims, provider, assumed).map_err(|refusal| advised(refusal, provider, &claims))?;
     let ClaimNames { scopes: _, client: _, subject: _, token_id: _, groups, roles } = &provider.claims;
     let (groups, roles) = (membership::read(&claims, groups), membership::read(&claims, roles));
     Ok(Facts {
@@ -131,7 +144,28 @@ pub(super) fn facts(claims: Map<String, Value>, provider: &ProviderConfig, assum
         not_before,
         issued_at,
         leeway: provider.leeway_seconds.into(),
+        vendor: provider.profile.vendor,
     })
+}
+
+fn read_all(claims: &Map<String, Value>, provider: &ProviderConfig, assumed: Assumed) -> Result<Read, Refusal> {
+    let Assumed { expires_at, subject } = assumed;
+    let bound = Confirmation::read(claims)?;
+    let not_before = time(claims, "nbf")?;
+    let issued_at = time(claims, "iat")?;
+    check_lifetime(expires_at, issued_at, provider)?;
+    let audiences = audiences(claims, &provider.profile.audience)?;
+    let subject = match subject {
+        Some(subject) => subject,
+        None => claims
+            .get(&provider.claims.subject)
+            .ok_or(invalid("the claim that names the subject is missing"))
+            .and_then(name)?,
+    };
+    let client = client(claims, provider)?;
+    let token_id = first(claims, &provider.claims.token_id).map(name).transpose()?;
+    let scopes = first(claims, &provider.claims.scopes).map_or_else(|| Ok(Vec::new()), scope_list)?;
+    Ok(Read { bound, subject, client, token_id, scopes, audiences, not_before, issued_at })
 }
 
 impl Facts {
@@ -163,7 +197,7 @@ fn weight_of(members: &Map<String, Value>) -> u64 {
 
 /// Judges a token for a route at a time, in seconds since the epoch.
 pub(super) fn judge(facts: &Facts, demands: &Demands, now: i64) -> Result<(), Refusal> {
-    let Facts { principal, bound: _, key: _, audiences, not_before, issued_at, leeway } = facts;
+    let Facts { principal, bound: _, key: _, audiences, not_before, issued_at, leeway, vendor } = facts;
     if principal.expires_at.saturating_add(*leeway) < now {
         return Err(expired());
     }
@@ -175,7 +209,9 @@ pub(super) fn judge(facts: &Facts, demands: &Demands, now: i64) -> Result<(), Re
         return Err(Refusal::new(Reason::TokenNotYetValid, "the access token was issued in the future"));
     }
     if !demands.audiences.iter().any(|own| audiences.contains(own)) {
-        return Err(Refusal::new(Reason::AudienceMismatch, "the access token was issued for another resource"));
+        let reason = Reason::AudienceMismatch;
+        return Err(Refusal::new(reason, "the access token was issued for another resource")
+            .advised(advice::for_claims(*vendor, reason, &principal.claims)));
     }
     if demands.refuses_client(principal) {
         return Err(Refusal::new(Reason::ClientNotAllowed, "the client of the access token may not call this server"));
@@ -213,8 +249,8 @@ fn check_lifetime(expires_at: i64, issued_at: Option<i64>, provider: &ProviderCo
 }
 
 /// One text or a list of texts (RFC 7519 §4.1.3).
-fn audiences(claims: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
-    let value = claims.get("aud").ok_or(invalid("the claim aud is missing"))?;
+fn audiences(claims: &Map<String, Value>, names: &[String]) -> Result<Vec<String>, Refusal> {
+    let value = first(claims, names).ok_or(invalid("the claim aud is missing"))?;
     one_or_more(value).ok_or(invalid("the claim aud is neither text nor a list of texts"))
 }
 

@@ -60,6 +60,11 @@ impl<'t> Unverified<'t> {
             .ok_or(Refusal::new(Reason::TokenClaimsInvalid, "the claim iss is missing or is not text"))
     }
 
+    /// The claims, unproven: for words in the audit record about a token that is refused, and for nothing else.
+    pub(super) const fn claims(&self) -> &Map<String, Value> {
+        &self.claims
+    }
+
     /// `alg`.
     pub(super) const fn algorithm(&self) -> Algorithm {
         self.header.algorithm

@@ -67,6 +67,9 @@ pub(super) enum Ignored {
     /// `alg`.
     #[error("alg is not an algorithm of such a key, or is unknown here")]
     Algorithm,
+    /// `issuer`, a member that Entra adds.
+    #[error("the key says that it is another issuer's")]
+    OtherIssuer,
     /// The provider's list.
     #[error("the provider's algorithms include none of this key")]
     NotAllowed,

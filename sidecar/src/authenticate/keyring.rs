@@ -268,7 +268,7 @@ impl KeyRing {
         let Some(current) = predecessor.usable() else {
             return;
         };
-        if let Ok(set) = KeySet::parse(&current.document, &own.algorithms) {
+        if let Ok(set) = KeySet::parse(&current.document, own) {
             self.replace(set, current.document.clone(), current.fetched);
             let last_fetch = predecessor.outcome.borrow().last_fetch;
             self.outcome.send_modify(|outcome| outcome.last_fetch = last_fetch);

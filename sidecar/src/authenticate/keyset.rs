@@ -5,9 +5,10 @@ use super::json;
 use super::key::{Ignored, VerifyKey, key_id};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
-use tollward_policy::config::Algorithm;
+use tollward_policy::config::{Algorithm, ProviderConfig};
 
 /// Largest document in bytes.
 pub(super) const MAX_DOCUMENT: usize = 256 * 1024;
@@ -72,8 +73,8 @@ impl KeySet {
         Self { keys: Vec::new(), by_id: HashMap::new(), ignored: Vec::new() }
     }
 
-    /// Reads a document. `allowed` is the provider's list of algorithms.
-    pub(super) fn parse(document: &[u8], allowed: &[Algorithm]) -> Result<Self, KeySetError> {
+    /// Reads a document of the provider.
+    pub(super) fn parse(document: &[u8], provider: &ProviderConfig) -> Result<Self, KeySetError> {
         if document.len() > MAX_DOCUMENT {
             return Err(KeySetError::TooLarge(document.len()));
         }
@@ -81,7 +82,7 @@ impl KeySet {
         if entries.len() > MAX_KEYS {
             return Err(KeySetError::TooMany(entries.len()));
         }
-        let read: Vec<_> = entries.iter().map(|entry| read(entry, allowed)).collect();
+        let read: Vec<_> = entries.iter().map(|entry| read(entry, provider)).collect();
         let mut uses: HashMap<&str, usize> = HashMap::new();
         for id in read.iter().filter_map(|(id, _)| id.as_deref()) {
             *uses.entry(id).or_default() += 1;
@@ -148,9 +149,19 @@ impl KeySet {
 }
 
 /// One entry: its `kid`, whatever else is wrong with it, and the key.
-fn read(entry: &RawValue, allowed: &[Algorithm]) -> (Option<String>, Result<Arc<VerifyKey>, Ignored>) {
+fn read(entry: &RawValue, provider: &ProviderConfig) -> (Option<String>, Result<Arc<VerifyKey>, Ignored>) {
     match json::object(entry.get().as_bytes()) {
         Err(error) => (None, Err(error.into())),
-        Ok(jwk) => (key_id(&jwk).unwrap_or_default(), VerifyKey::import(&jwk, allowed).map(Arc::new)),
+        Ok(jwk) => {
+            let key = VerifyKey::import(&jwk, &provider.algorithms).map(Arc::new);
+            let own = is_own(&jwk, &provider.profile.key_issuers);
+            (key_id(&jwk).unwrap_or_default(), if own { key } else { Err(Ignored::OtherIssuer) })
+        }
     }
+}
+
+/// Some vendors publish keys of several issuers in one document, and say in each whose it is.
+fn is_own(jwk: &Map<String, Value>, issuers: &[String]) -> bool {
+    let is_listed = |issuer: &Value| issuers.iter().any(|listed| issuer.as_str() == Some(listed));
+    issuers.is_empty() || jwk.get("issuer").is_none_or(is_listed)
 }

@@ -4,14 +4,14 @@
 use super::compact::Verified;
 use super::refusal::Refusal;
 use serde_json::{Map, Value};
-use tollward_policy::config::{ProviderConfig, TokenType};
+use tollward_policy::config::{ClaimMark, ProviderConfig, TokenType};
 use tollward_policy::reason::Reason;
 
 /// Claims of ID tokens, security events and verifiable credentials, which no access token has.
 const FOREIGN_CLAIMS: [&str; 7] = ["nonce", "at_hash", "c_hash", "s_hash", "events", "vc", "vp"];
 /// Keycloak's `typ` claim of tokens that are no access tokens, in lower case.
-const FOREIGN_TYPES: [&str; 8] =
-    ["id", "refresh", "offline", "logout", "serialized-id", "registrationaccesstoken", "initialaccesstoken", "dpop"];
+const FOREIGN_TYPES: [&str; 7] =
+    ["id", "refresh", "offline", "logout", "serialized-id", "registrationaccesstoken", "initialaccesstoken"];
 
 /// Refuses what is not an access token of a type that the provider may issue.
 pub(super) fn check(verified: &Verified, provider: &ProviderConfig) -> Result<(), Refusal> {
@@ -26,8 +26,24 @@ pub(super) fn check(verified: &Verified, provider: &ProviderConfig) -> Result<()
         return Err(refused("typ in the header of the token is not one that the provider may use"));
     }
     match token_type {
-        TokenType::AccessToken => Ok(()),
-        TokenType::Jwt | TokenType::Absent => check_marks(claims, provider),
+        TokenType::AccessToken => {}
+        TokenType::Jwt | TokenType::Absent => check_marks(claims, provider)?,
+    }
+    check_profile(claims, &provider.profile.marks)
+}
+
+/// What every access token of the vendor has, whatever its header says.
+fn check_profile(claims: &Map<String, Value>, marks: &[ClaimMark]) -> Result<(), Refusal> {
+    let holds = |ClaimMark { name, values }: &ClaimMark| {
+        let text = claims.get(name).and_then(Value::as_str);
+        text.is_some_and(
+            |text| if values.is_empty() { !text.is_empty() } else { values.iter().any(|value| value == text) },
+        )
+    };
+    if marks.iter().all(holds) {
+        Ok(())
+    } else {
+        Err(refused("the token lacks a claim that every access token of its provider has"))
     }
 }
 

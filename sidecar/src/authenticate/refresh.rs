@@ -92,8 +92,8 @@ async fn attempt(
         return Ok((Refreshed { set: KeySet::none(), document: Bytes::new() }, None));
     };
     let answer = document(&*ring.fetch, url, config.ca_file.as_deref()).await?;
-    let set = KeySet::parse(&answer.body, &config.algorithms)
-        .map_err(|source| RefreshError::Keys { url: url.to_owned(), source })?;
+    let set =
+        KeySet::parse(&answer.body, config).map_err(|source| RefreshError::Keys { url: url.to_owned(), source })?;
     for ignored in set.ignored() {
         tracing::debug!(provider = config.name, key_id = ignored.id, reason = %ignored.reason, "a key is not used");
     }

@@ -20,6 +20,8 @@ pub struct Refusal {
     pub scheme: Scheme,
     /// The nonce for the caller's next proof, if it needs one.
     pub nonce: Option<Nonce>,
+    /// What to change at the identity provider. It is for the audit record: callers are not told how a server is set up.
+    pub advice: Option<&'static str>,
     /// Who it is, where a verified caller is kept out. For the audit record, never for the answer.
     pub denied: Option<Box<Denied>>,
 }
@@ -38,7 +40,13 @@ pub struct Denied {
 impl Refusal {
     /// A refusal for a reason alone.
     pub const fn new(reason: Reason, detail: &'static str) -> Self {
-        Self { reason, detail, retry_after: None, scheme: Scheme::Bearer, nonce: None, denied: None }
+        Self { reason, detail, retry_after: None, scheme: Scheme::Bearer, nonce: None, advice: None, denied: None }
+    }
+
+    /// With advice, unless there is some already.
+    pub(super) fn advised(mut self, advice: Option<&'static str>) -> Self {
+        self.advice = self.advice.or(advice);
+        self
     }
 
     /// The issuer's keys are missing, which is our trouble and not the caller's: a good token must not be thrown away.

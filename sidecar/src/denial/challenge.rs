@@ -9,6 +9,8 @@ use tollward_policy::scope::ScopeName;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Challenge {
     metadata_url: String,
+    /// What clients put before each scope when they ask for it.
+    prefix: String,
     scopes: Vec<ScopeName>,
     error: Option<&'static str>,
     schemes: Schemes,
@@ -18,7 +20,14 @@ pub struct Challenge {
 impl Challenge {
     /// No credentials came: no error code (RFC 6750 section 3.1), and the least scopes to begin with.
     pub fn first_contact(metadata_url: String, initial: &[ScopeName]) -> Self {
-        Self { metadata_url, scopes: initial.to_vec(), error: None, schemes: Schemes::Bearer, nonce: None }
+        Self {
+            metadata_url,
+            prefix: String::new(),
+            scopes: initial.to_vec(),
+            error: None,
+            schemes: Schemes::Bearer,
+            nonce: None,
+        }
     }
 
     /// The token is of no use.
@@ -60,6 +69,13 @@ impl Challenge {
         self.nonce.as_ref()
     }
 
+    /// With what clients put before each scope when they ask for it.
+    #[must_use]
+    pub fn prefixed(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.prefix);
+        self
+    }
+
     /// The header's value.
     pub fn header(&self, description: &str) -> String {
         let mut line = String::with_capacity(256);
@@ -97,9 +113,11 @@ impl Challenge {
         let mut scopes = self.scopes.iter().map(ScopeName::as_str);
         if let Some(first) = scopes.next() {
             line.push_str(", scope=\"");
+            line.extend(printable(&self.prefix));
             line.push_str(first);
             for scope in scopes {
                 line.push(' ');
+                line.extend(printable(&self.prefix));
                 line.push_str(scope);
             }
             line.push('"');

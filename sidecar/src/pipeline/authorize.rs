@@ -20,7 +20,7 @@ pub(super) struct Permitted {
 pub(crate) fn judge(route: &Route, principal: &Principal, message: &Message, now: i64) -> (ScopeSet, Verdict) {
     let held = match principal {
         Principal::Anonymous => ScopeSet::EMPTY,
-        Principal::Token(token) => route.catalogue.held(token.scopes.iter().map(String::as_str)),
+        Principal::Token(token) => route.catalogue.held(route.scope_names.held(token)),
     };
     let arguments = message.arguments().map_or(Arguments::None, |text| Arguments::Given(text));
     let facts = Facts::of_call(principal, message.revision().as_str(), arguments, now);
@@ -54,8 +54,9 @@ pub(super) fn authorize(resumed: Resumed) -> Result<Permitted, Denial> {
             return Err(match &understood.principal {
                 // Nobody to ask for scopes: an anonymous caller can't step up.
                 Principal::Anonymous => denied(&verdict),
-                Principal::Token(_) => {
+                Principal::Token(token) => {
                     let challenge = Challenge::insufficient_scope(route.metadata_url(), scopes);
+                    let challenge = challenge.prefixed(route.scope_names.prefix_of(&token.provider));
                     denied(&verdict).challenge(challenge.by(route.authenticator.schemes()))
                 }
             });

@@ -57,7 +57,7 @@ pub(super) async fn identify(
 /// Only a bad token or proof is a guess: asking without one is how every client begins, so is a proof without a nonce, and
 /// our own failures are not the caller's.
 fn refused(refusal: &Refusal, route: &Route, attempt: Attempt) -> Denial {
-    let denial = Denial::new(refusal.reason).detail(refusal.detail);
+    let denial = Denial::new(refusal.reason).detail(refusal.detail).advice(refusal.advice);
     if refusal.detail == AUTHORIZATION_LIST {
         // Two credentials in one request are a malformed request (RFC 6750 section 3.1), not a bad token.
         return Denial::new(Reason::RequestMalformed).detail(refusal.detail);
@@ -86,6 +86,7 @@ fn refused(refusal: &Refusal, route: &Route, attempt: Attempt) -> Denial {
 /// The refusal of a caller who was let in before.
 pub(super) fn kept_out(reason: Reason, route: &Route) -> Denial {
     let challenge = Challenge::invalid_token(route.metadata_url(), &route.initial_scopes);
+    let challenge = challenge.prefixed(route.scope_names.first_prefix());
     let denial = Denial::new(reason).detail("the access token has been revoked");
     challenged(denial, challenge.by(route.authenticator.schemes()))
 }
@@ -120,5 +121,5 @@ fn challenge(refusal: &Refusal, route: &Route) -> Challenge {
     } else {
         Challenge::invalid_token(url, initial)
     };
-    challenge.by(schemes).nonce(refusal.nonce)
+    challenge.prefixed(route.scope_names.first_prefix()).by(schemes).nonce(refusal.nonce)
 }

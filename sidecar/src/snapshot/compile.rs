@@ -1,7 +1,7 @@
 //! From a checked configuration to a snapshot.
 
-use super::Snapshot;
 use super::route::{KnownTargets, Route, Upstream};
+use super::{ScopeNames, Snapshot};
 use crate::audit::Redactor;
 use crate::authenticate::{
     Addressed, Authenticator, AuthenticatorError, PROOF_ALGORITHMS, ProofMemory, Provider, Providers, TokenCache,
@@ -13,7 +13,7 @@ use crate::upstream_identity::{Identities, IdentityError};
 use bytes::Bytes;
 use http::Uri;
 use serde_json::{Map, Value, json};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tollward_policy::config::{
@@ -98,6 +98,7 @@ impl Parts {
         let authenticator = self.authenticator(config, providers, &endpoint, &session_keys);
         let authenticator = authenticator.map_err(|error| content(&error))?;
         let own: Vec<_> = authenticator.providers().cloned().collect();
+        let scope_names = scope_names(&config.auth, &own);
         let sealer = SessionSealer::new(&session_keys, config.session.max_age_seconds);
         let sealer = sealer.map_err(|error| content(&error))?;
         let identity = self.identities.compile(config, &own);
@@ -105,10 +106,11 @@ impl Parts {
         Ok(Route {
             hosts: hosts(&endpoint, &config.endpoint.hosts),
             origins: origins(&endpoint, &config.endpoint.allowed_origins),
-            metadata: metadata(config, &own),
+            metadata: metadata(config, &own, scope_names.first_prefix()),
             compat_provider: compat(&config.auth, &own),
             authenticator,
             initial_scopes: config.initial_scopes.clone(),
+            scope_names,
             sealer,
             upstream: upstream(config).ok_or_else(|| content(&"upstream.url is no URL"))?,
             identity,
@@ -167,8 +169,17 @@ fn compat(auth: &AuthConfig, providers: &[Arc<Provider>]) -> Option<Arc<Provider
     }
 }
 
+fn scope_names(auth: &AuthConfig, providers: &[Arc<Provider>]) -> ScopeNames {
+    let forms =
+        providers.iter().map(|provider| (provider.config().name.as_str(), provider.config().profile.scope_form));
+    match auth {
+        AuthConfig::OAuth { scope_prefixes, .. } => ScopeNames::new(scope_prefixes, forms),
+        AuthConfig::None {} => ScopeNames::new(&BTreeMap::new(), forms),
+    }
+}
+
 /// The protected resource metadata (RFC 9728 section 2). Arrays without elements are left out.
-fn metadata(config: &RouteConfig, providers: &[Arc<Provider>]) -> Option<Bytes> {
+fn metadata(config: &RouteConfig, providers: &[Arc<Provider>], prefix: &str) -> Option<Bytes> {
     if providers.is_empty() {
         return None;
     }
@@ -180,7 +191,8 @@ fn metadata(config: &RouteConfig, providers: &[Arc<Provider>]) -> Option<Bytes> 
     });
     let members = document.as_object_mut()?;
     if !config.initial_scopes.is_empty() {
-        members.insert("scopes_supported".into(), json!(config.initial_scopes));
+        let scopes: Vec<_> = config.initial_scopes.iter().map(|scope| format!("{prefix}{scope}")).collect();
+        members.insert("scopes_supported".into(), json!(scopes));
     }
     if let Some(name) = &config.endpoint.display_name {
         members.insert("resource_name".into(), json!(name));

@@ -1,5 +1,6 @@
 //! One MCP server, compiled.
 
+use super::ScopeNames;
 use crate::audit::Redactor;
 use crate::authenticate::{Authenticator, Provider};
 use crate::limiter::RouteLimiter;
@@ -39,6 +40,8 @@ pub struct Route {
     pub compat_provider: Option<Arc<Provider>>,
     /// Scopes of the first challenge.
     pub initial_scopes: Vec<ScopeName>,
+    /// What they are called at the providers.
+    pub scope_names: ScopeNames,
     /// Declared scopes.
     pub catalogue: Catalogue,
     /// Who may do what.

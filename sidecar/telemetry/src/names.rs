@@ -113,6 +113,8 @@ pub mod attribute {
     pub const TOLLWARD_RULE: &str = "tollward.rule";
     /// Entry of an identity provider's deny list that kept the caller out.
     pub const TOLLWARD_DENIED_BY: &str = "tollward.denied_by";
+    /// What to change at the identity provider, where a refused token shows it.
+    pub const TOLLWARD_ADVICE: &str = "tollward.advice";
     /// Digest of the programmed policy.
     pub const TOLLWARD_POLICY_DIGEST: &str = "tollward.policy.digest";
     /// Name of the `MCPServer`.

@@ -12,14 +12,41 @@ use tollward_policy::config::{Algorithm, TokenType};
 pub enum Preset {
     /// As RFC 9068 has it, or close to it.
     Generic,
+    /// Auth0.
+    Auth0,
+    /// Okta, with a custom authorization server.
+    Okta,
+    /// Microsoft Entra ID.
+    Entra,
+    /// Keycloak.
+    Keycloak,
+    /// Amazon Cognito user pools.
+    Cognito,
+    /// Google, for identity tokens of service accounts.
+    Google,
 }
 
 /// An authorization server that exists already.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = cel::rule(
+        "!has(self.tenants) || self.preset == 'Entra'",
+        "external.tenants is for preset Entra",
+    ),
+    validation = cel::rule(
+        "self.preset != 'Entra' || has(self.tenants) == self.issuer.contains('{tenantid}')",
+        "external.tenants lists the accepted tenants of an issuer with {tenantid} in place of the tenant: give both, or neither",
+    ),
+    validation = cel::rule(
+        "!has(self.tenants) || !has(self.jwksURL)",
+        "external.jwksURL can't be set with external.tenants: each tenant has keys of its own",
+    ),
+)]
 pub struct ExternalProvider {
     /// The issuer, exactly as it stands in `iss` of its tokens. Its metadata are found by it. An address that is not public,
-    /// and plain http, need the consent of whoever installed Tollward.
+    /// and plain http, need the consent of whoever installed Tollward. With preset Entra and `tenants`, `{tenantid}` stands
+    /// for each of them.
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = cel::provider_url("external.issuer"))]
     pub issuer: String,
@@ -34,9 +61,19 @@ pub struct ExternalProvider {
     #[schemars(length(min = 1, max = 512))]
     #[x_kube(validation = cel::key_set_url("external.tokenURL"))]
     pub token_url: Option<String>,
-    /// What its access tokens look like. `Generic`: as RFC 9068 has it, or close to it. The fields below override it.
+    /// What its access tokens look like. `Generic`: as RFC 9068 has it, or close to it. `Auth0`, `Okta`, `Entra`, `Keycloak`,
+    /// `Cognito`, `Google`: as the vendor has it. The fields below override it.
     #[serde(default = "generic")]
     pub preset: Preset,
+    /// The tenants whose tokens are accepted, by id. Only with preset Entra and an issuer with `{tenantid}`. There is no way
+    /// to accept any tenant. Clients are told of all of them, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 16), inner(length(min = 36, max = 36)))]
+    #[x_kube(merge_strategy = ListMerge::Set, validation = cel::rule(
+        "self.all(tenant, tenant.matches('^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'))",
+        "external.tenants are tenant ids, GUIDs in lower case; a domain name is none",
+    ))]
+    pub tenants: Vec<String>,
     /// The signature algorithms that it may use. If not given, those of the preset.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 9))]

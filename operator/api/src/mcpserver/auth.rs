@@ -94,6 +94,13 @@ pub struct ProviderReference {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub namespace: Option<String>,
+    /// What clients must put before the names of scopes when they ask this provider for them, for instance `api://shop/` at
+    /// Entra or `https://mcp.example.com/shop/mcp/` at Cognito. The challenge and the metadata have it; scopes and rules are
+    /// written without it. If not given, nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200))]
+    #[x_kube(validation = cel::scope_characters())]
+    pub scope_prefix: Option<String>,
 }
 
 /// The audience of access tokens.
@@ -103,16 +110,44 @@ pub struct Audience {
     /// The value that `aud` must be or contain, for providers that can't issue tokens for a URL.
     #[schemars(length(min = 1, max = 512))]
     pub value: String,
+    /// Whether another server may accept the same audience of the same provider: then a token for one is a token for the other.
+    /// `Refused`: the younger of the two is not accepted. `Acknowledged`: both may, if both say so, declare no scope of the
+    /// same name, and have no Allow rule without scopes.
+    #[serde(default = "refused")]
+    pub shared: AudienceSharing,
+}
+
+/// Whether servers may share an audience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AudienceSharing {
+    /// They may not.
+    Refused,
+    /// They may, if scopes keep them apart.
+    Acknowledged,
 }
 
 /// OAuth clients that may call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = cel::rule(
+    "has(self.allow) || has(self.allowHosts)",
+    "auth.clients needs an entry in allow or allowHosts; without auth.clients every client may call",
+))]
 pub struct ClientAllowList {
-    /// Client ids, compared exactly. At least one.
+    /// Client ids, compared exactly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 512)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub allow: Vec<String>,
+    /// Hosts of client ID metadata documents, for instance `claude.ai`: clients whose id is an https URL of exactly this host
+    /// may call too. In lower case, with a port only if it is not 443.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 259)))]
+    #[x_kube(merge_strategy = ListMerge::Set, validation = cel::rule(
+        "self.all(host, host.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:[1-9][0-9]{0,4})?$'))",
+        "auth.clients.allowHosts are host names in lower case, without https:// and path",
+    ))]
+    pub allow_hosts: Vec<String>,
 }
 
 /// A scope that this server knows.
@@ -170,6 +205,10 @@ pub struct AuthRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub condition: Option<String>,
+}
+
+fn refused() -> AudienceSharing {
+    AudienceSharing::Refused
 }
 
 fn compat() -> AuthServerMetadata {

@@ -126,3 +126,27 @@ fn what_cel_says_about_a_scope_is_what_the_data_plane_says() {
         refuses::<MCPServer>("MCPServer", &server(), &[("/spec/auth/scopes/1/name", json!(scope), expected)]);
     }
 }
+
+#[test]
+fn clients_audiences_and_prefixes_are_bounded() {
+    accepts::<MCPServer>(
+        "MCPServer",
+        &server(),
+        &[
+            ("/spec/auth/clients", json!({"allowHosts": ["claude.ai", "localhost:8080"]})),
+            ("/spec/auth/clients", json!({"allow": ["a"], "allowHosts": ["claude.ai"]})),
+            ("/spec/auth/audience", json!({"value": "api://shop", "shared": "Acknowledged"})),
+            ("/spec/auth/identityProviders/0/scopePrefix", json!("api://shop/")),
+        ],
+    );
+    refuses::<MCPServer>(
+        "MCPServer",
+        &server(),
+        &[
+            ("/spec/auth/clients", json!({}), "auth.clients needs an entry"),
+            ("/spec/auth/clients", json!({"allowHosts": ["https://claude.ai"]}), "allowHosts"),
+            ("/spec/auth/clients", json!({"allowHosts": ["Claude.ai"]}), "allowHosts"),
+            ("/spec/auth/identityProviders/0/scopePrefix", json!("api://a b/"), "visible ASCII"),
+        ],
+    );
+}

@@ -95,6 +95,7 @@ fn a_provider_has_what_its_type_says() {
             ("/spec/external/issuer", json!("http://127.0.0.1:8080/realms/x")),
             ("/spec/external/leeway", json!("0s")),
             ("/spec/external/maxTokenLifetime", json!("1h")),
+            ("/spec/external/preset", json!("Keycloak")),
         ],
     );
     refuses::<IdentityProvider>(
@@ -137,6 +138,33 @@ fn a_provider_is_asked_about_tokens_by_a_client_with_a_secret() {
             ("/spec/external/introspection/endpointURL", json!("introspect"), "introspection.endpointURL must be"),
             ("/spec/external/introspection/client/secret/name", json!("x-tollward"), "belongs to Tollward"),
             ("/spec/external/introspection/cacheTTL", json!("301s"), "at most 5m"),
+        ],
+    );
+}
+
+#[test]
+fn tenants_are_listed_where_the_issuer_has_a_place_for_them() {
+    let template = "https://login.microsoftonline.com/{tenantid}/v2.0";
+    let tenants = json!(["72f988bf-86f1-41af-91ab-2d7cd011db47", "fa15d692-e9c7-4460-a743-29f2956fd429"]);
+    let entra = |more: serde_json::Value| {
+        let mut external = json!({"preset": "Entra", "issuer": template, "tenants": tenants});
+        external.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        external
+    };
+    accepts::<IdentityProvider>("IdentityProvider", &provider(), &[("/spec/external", entra(json!({})))]);
+    refuses::<IdentityProvider>(
+        "IdentityProvider",
+        &provider(),
+        &[
+            ("/spec/external", entra(json!({"preset": "Generic"})), "external.tenants is for preset Entra"),
+            (
+                "/spec/external",
+                entra(json!({"issuer": "https://login.microsoftonline.com/common/v2.0"})),
+                "give both, or neither",
+            ),
+            ("/spec/external", json!({"preset": "Entra", "issuer": template}), "give both, or neither"),
+            ("/spec/external", entra(json!({"jwksURL": "https://idp.example/keys"})), "keys of its own"),
+            ("/spec/external", entra(json!({"tenants": ["contoso.com"]})), "GUIDs in lower case"),
         ],
     );
 }

@@ -1,22 +1,23 @@
 //! Who may call.
 
-use super::{EndpointPlan, sender};
+use super::{EndpointPlan, ProviderPlan, audience, sender};
 use crate::finding::Findings;
-use crate::identity::Identity;
-use crate::provider_key::referenced_key;
+use std::collections::BTreeMap;
 use tollward_api::condition::ConditionReason;
-use tollward_api::mcpserver::{AuthMode, AuthSpec};
+use tollward_api::identityprovider::Preset;
+use tollward_api::mcpserver::{AuthMode, AuthSpec, ClientAllowList};
+use tollward_policy::clients::is_host;
 use tollward_policy::config::AuthConfig;
 
 pub(super) fn judge(
     spec: &AuthSpec,
     endpoint: &EndpointPlan,
-    identity: &Identity,
+    providers: &[ProviderPlan],
     findings: &mut Findings,
 ) -> Option<AuthConfig> {
     match spec.mode {
         AuthMode::None => judge_none(spec, findings),
-        AuthMode::OAuth => judge_oauth(spec, endpoint, identity, findings),
+        AuthMode::OAuth => judge_oauth(spec, endpoint, providers, findings),
     }
 }
 
@@ -42,43 +43,88 @@ fn judge_none(spec: &AuthSpec, findings: &mut Findings) -> Option<AuthConfig> {
 fn judge_oauth(
     spec: &AuthSpec,
     endpoint: &EndpointPlan,
-    identity: &Identity,
+    providers: &[ProviderPlan],
     findings: &mut Findings,
 ) -> Option<AuthConfig> {
-    let reason = ConditionReason::Invalid;
     if spec.identity_providers.is_empty() {
-        findings.server(reason, "spec.auth.identityProviders: mode OAuth needs at least one");
+        findings.server(ConditionReason::Invalid, "spec.auth.identityProviders: mode OAuth needs at least one");
         return None;
     }
-    let allowed_clients = match &spec.clients {
-        None => Vec::new(),
-        // An empty list would read as "any" in the data plane, and as "nobody" to whoever wrote it.
-        Some(clients) if clients.allow.iter().any(String::is_empty) || clients.allow.is_empty() => {
-            findings
-                .server(reason, "spec.auth.clients.allow: name at least one client; without `clients` any may call");
-            return None;
-        }
-        Some(clients) => clients.allow.clone(),
+    let clients = match &spec.clients {
+        None => Clients { ids: Vec::new(), hosts: Vec::new() },
+        Some(list) => clients(list, findings)?,
     };
-    let audience = match &spec.audience {
-        None => endpoint.url.as_str().to_owned(),
-        Some(audience) if audience.value.is_empty() => {
-            findings.server(reason, "spec.auth.audience.value must not be empty");
-            return None;
-        }
-        Some(audience) => audience.value.clone(),
-    };
+    refuse_strangers(providers, &clients, findings)?;
+    let audience = audience::judge(spec, endpoint, providers, findings)?;
     let sender_constraint = match &spec.sender_constraint {
         None => None,
         Some(spec) => Some(sender::judge(spec, endpoint, findings)?),
     };
-    let providers =
-        spec.identity_providers.iter().map(|reference| referenced_key(reference, identity.namespace())).collect();
     Some(AuthConfig::OAuth {
-        providers,
+        scope_prefixes: scope_prefixes(providers, findings)?,
+        providers: providers.iter().map(|plan| plan.name().to_owned()).collect(),
         audiences: vec![audience],
-        allowed_clients,
+        allowed_clients: clients.ids,
+        allowed_client_hosts: clients.hosts,
         auth_server_metadata: spec.auth_server_metadata,
         sender_constraint,
     })
+}
+
+/// Anybody with an account at Google may have it sign a token for any audience: only a list of clients tells whose it is.
+fn refuse_strangers(providers: &[ProviderPlan], clients: &Clients, findings: &mut Findings) -> Option<()> {
+    let is_open = |plan: &&ProviderPlan| plan.preset == Preset::Google && clients.ids.is_empty();
+    let Some(google) = providers.iter().find(is_open).map(ProviderPlan::key) else {
+        return Some(());
+    };
+    let message = format!(
+        "spec.auth.clients: whoever has an account at Google may have IdentityProvider `{google}` sign a token for this server; \
+         list the unique ids of the service accounts that may call in clients.allow"
+    );
+    findings.server(ConditionReason::Invalid, message);
+    None
+}
+
+struct Clients {
+    ids: Vec<String>,
+    hosts: Vec<String>,
+}
+
+fn clients(list: &ClientAllowList, findings: &mut Findings) -> Option<Clients> {
+    let ClientAllowList { allow, allow_hosts } = list;
+    // An empty list would read as "any" in the data plane, and as "nobody" to whoever wrote it.
+    if (allow.is_empty() && allow_hosts.is_empty()) || allow.iter().any(String::is_empty) {
+        let message =
+            "spec.auth.clients: name at least one client in allow or allowHosts; without `clients` any may call";
+        findings.server(ConditionReason::Invalid, message);
+        return None;
+    }
+    if let Some(wrong) = allow_hosts.iter().find(|host| !is_host(host)) {
+        let message = format!(
+            "spec.auth.clients.allowHosts: `{wrong}` is no host name in lower case, with a port only if it is not 443"
+        );
+        findings.server(ConditionReason::Invalid, message);
+        return None;
+    }
+    Some(Clients { ids: allow.clone(), hosts: allow_hosts.clone() })
+}
+
+/// What stands before scopes, by the provider's name in the configuration.
+fn scope_prefixes(providers: &[ProviderPlan], findings: &mut Findings) -> Option<BTreeMap<String, String>> {
+    let plain = |prefix: &str| {
+        (1..=200).contains(&prefix.len()) && prefix.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
+    };
+    let mut prefixes = BTreeMap::new();
+    for plan in providers {
+        let Some(prefix) = &plan.scope_prefix else { continue };
+        if !plain(prefix) {
+            let message = format!(
+                "spec.auth.identityProviders: scopePrefix `{prefix}` must have 1 to 200 of the characters of scope names"
+            );
+            findings.server(ConditionReason::Invalid, message);
+            return None;
+        }
+        prefixes.insert(plan.name().to_owned(), prefix.clone());
+    }
+    Some(prefixes)
 }

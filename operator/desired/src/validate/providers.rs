@@ -1,13 +1,17 @@
 //! Whose tokens are accepted: references resolved, permissions checked, presets filled in.
 
+mod presets;
+
 use super::deny;
 use super::introspection::{self, IntrospectionPlan};
 use crate::finding::{Findings, Subject};
 use crate::identity::Identity;
 use crate::inputs::Inputs;
+use crate::issuers::{self, Issuer};
 use crate::provider_key::{key_of, referenced_key};
 use kube::ResourceExt as _;
 use kube::core::{Selector, SelectorExt as _};
+use presets::Row;
 use std::collections::{BTreeMap, BTreeSet};
 use tollward_api::IdentityProvider;
 use tollward_api::condition::{ConditionReason, ConditionType};
@@ -15,13 +19,19 @@ use tollward_api::duration::{DurationError, GoDuration};
 use tollward_api::identityprovider::{
     AllowedNamespaces, CaConfigMap, ClaimSelection, ExternalProvider, NamespacesFrom, Preset, ProviderType,
 };
+use tollward_api::mcpserver::ProviderReference;
 use tollward_api::owned::is_owned;
-use tollward_policy::config::{Algorithm, ClaimNames, ProviderConfig, TokenType};
+use tollward_policy::config::{ClaimMark, ClaimNames, ProviderConfig, TokenProfile};
 use url::Url;
 
 /// A provider whose tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderPlan {
+    /// `namespace/name` of the resource. Entra's with several tenants has a plan for each.
+    pub(crate) key: String,
+    pub(crate) preset: Preset,
+    /// What clients put before the scopes of this server.
+    pub(crate) scope_prefix: Option<String>,
     pub(crate) config: ProviderConfig,
     pub(crate) generation: i64,
     pub(crate) authority: Option<CaConfigMap>,
@@ -29,7 +39,12 @@ pub struct ProviderPlan {
 }
 
 impl ProviderPlan {
-    /// `namespace/name`.
+    /// `namespace/name` of the resource.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Its name in the configuration: `namespace/name`, followed by the tenant where there are several.
     pub fn name(&self) -> &str {
         &self.config.name
     }
@@ -68,12 +83,12 @@ pub(super) fn judge(inputs: &Inputs, identity: &Identity, findings: &mut Finding
             findings.reference(ConditionReason::NotReferenceable, message);
             continue;
         }
-        let plan = judge_one(&key, provider, inputs, findings);
-        if plan.is_none() {
+        let own = judge_one(&key, provider, reference, inputs, findings);
+        if own.is_none() {
             let message = format!("{place}: IdentityProvider `{key}` is not valid; see its status");
             findings.reference(ConditionReason::InvalidProvider, message);
         }
-        plans.extend(plan);
+        plans.extend(own.into_iter().flatten());
     }
     refuse_shared_issuers(&plans, findings);
     refuse_shared_introspection(&plans, findings);
@@ -127,7 +142,13 @@ fn admits(
     }
 }
 
-fn judge_one(key: &str, provider: &IdentityProvider, inputs: &Inputs, findings: &mut Findings) -> Option<ProviderPlan> {
+fn judge_one(
+    key: &str,
+    provider: &IdentityProvider,
+    reference: &ProviderReference,
+    inputs: &Inputs,
+    findings: &mut Findings,
+) -> Option<Vec<ProviderPlan>> {
     let external = match (provider.spec.kind, &provider.spec.external) {
         (ProviderType::External, Some(external)) => external,
         (ProviderType::External, None) => {
@@ -151,28 +172,47 @@ fn judge_one(key: &str, provider: &IdentityProvider, inputs: &Inputs, findings: 
         None => Some(None),
         Some(wanted) => introspection::judge(key, wanted, &mut |message| refuse(key, message, findings)).map(Some),
     };
-    let plan = ProviderPlan {
-        generation: provider.metadata.generation.unwrap_or_default(),
-        config: ProviderConfig {
-            name: key.to_owned(),
-            issuer: external.issuer.clone(),
+    let issuers = issuers::of(external).map_err(|message| refuse(key, message, findings)).ok()?;
+    let (leeway_seconds, max_lifetime_seconds) = (leeway?, lifetime?);
+    let (deny, introspection) = (deny?, introspection?);
+    let plan = |issuer: &Issuer| {
+        let row = presets::row(external.preset, issuer.version_1);
+        let config = ProviderConfig {
+            name: name(key, issuer, !external.tenants.is_empty()),
+            issuer: issuer.name.clone(),
             jwks_url: external.jwks_url.clone(),
             token_url: external.token_url.clone(),
             ca_file: None,
-            algorithms: or_else(&external.algorithms, || preset_algorithms(external.preset)),
-            token_types: or_else(&external.token_types, || preset_token_types(external.preset)),
-            claims: claims(external),
-            leeway_seconds: leeway?,
-            max_lifetime_seconds: lifetime?,
+            algorithms: or_else(&external.algorithms, || row.algorithms.to_vec()),
+            token_types: or_else(&external.token_types, || row.token_types.to_vec()),
+            claims: claims(external.claims.as_ref(), &row),
+            profile: profile(&row, issuer),
+            leeway_seconds,
+            max_lifetime_seconds,
             refresh: inputs.install.refresh.clone(),
-            deny: deny?,
+            deny: deny.clone(),
             // Only with the folder of its secret is it whole.
             introspection: None,
-        },
-        authority: external.ca_config_map.clone(),
-        introspection: introspection?,
+        };
+        ProviderPlan {
+            key: key.to_owned(),
+            preset: external.preset,
+            scope_prefix: reference.scope_prefix.clone(),
+            generation: provider.metadata.generation.unwrap_or_default(),
+            config,
+            authority: external.ca_config_map.clone(),
+            introspection: introspection.clone(),
+        }
     };
-    before.then_some(plan)
+    before.then(|| issuers.iter().map(plan).collect())
+}
+
+/// The name in the configuration.
+fn name(key: &str, issuer: &Issuer, several: bool) -> String {
+    match &issuer.tenant {
+        Some(tenant) if several => format!("{key}/{tenant}"),
+        Some(_) | None => key.to_owned(),
+    }
 }
 
 fn refuse(key: &str, message: impl Into<String>, findings: &mut Findings) {
@@ -232,36 +272,20 @@ fn or_else<T: Clone>(given: &[T], preset: impl FnOnce() -> Vec<T>) -> Vec<T> {
     if given.is_empty() { preset() } else { given.to_vec() }
 }
 
-fn preset_algorithms(preset: Preset) -> Vec<Algorithm> {
-    match preset {
-        Preset::Generic => vec![Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA],
-    }
+fn names(list: &[&str]) -> Vec<String> {
+    list.iter().map(|name| (*name).to_owned()).collect()
 }
 
-fn preset_token_types(preset: Preset) -> Vec<TokenType> {
-    match preset {
-        Preset::Generic => vec![TokenType::AccessToken, TokenType::Jwt],
-    }
-}
-
-fn preset_claims(preset: Preset) -> ClaimNames {
-    let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect();
-    match preset {
-        Preset::Generic => ClaimNames {
-            scopes: names(&["scope", "scp"]),
-            client: names(&["client_id", "azp", "cid"]),
-            subject: "sub".into(),
-            token_id: names(&["jti", "uti"]),
-            // RFC 9068 section 2.2.3.1.
-            groups: names(&["groups"]),
-            roles: names(&["roles"]),
-        },
-    }
-}
-
-fn claims(external: &ExternalProvider) -> ClaimNames {
-    let preset = preset_claims(external.preset);
-    let Some(ClaimSelection { scopes, client, subject, token_id, groups, roles }) = &external.claims else {
+fn claims(selected: Option<&ClaimSelection>, row: &Row) -> ClaimNames {
+    let preset = ClaimNames {
+        scopes: names(row.scopes),
+        client: names(row.client),
+        subject: row.subject.to_owned(),
+        token_id: names(row.token_id),
+        groups: names(row.groups),
+        roles: names(row.roles),
+    };
+    let Some(ClaimSelection { scopes, client, subject, token_id, groups, roles }) = selected else {
         return preset;
     };
     ClaimNames {
@@ -271,5 +295,18 @@ fn claims(external: &ExternalProvider) -> ClaimNames {
         token_id: or_else(token_id, || preset.token_id),
         groups: or_else(groups, || preset.groups),
         roles: or_else(roles, || preset.roles),
+    }
+}
+
+fn profile(row: &Row, issuer: &Issuer) -> TokenProfile {
+    let mark = |(name, values): &(&str, &[&str])| ClaimMark { name: (*name).to_owned(), values: names(values) };
+    // The issuer is compared as a whole already; a tenant that contradicts it is not believed.
+    let tenant = issuer.tenant.as_ref().map(|tenant| ClaimMark { name: "tid".into(), values: vec![tenant.clone()] });
+    TokenProfile {
+        vendor: row.vendor,
+        audience: names(row.audience),
+        marks: row.marks.iter().map(mark).chain(tenant).collect(),
+        key_issuers: issuers::key_issuers(issuer),
+        scope_form: row.scope_form,
     }
 }

@@ -175,10 +175,12 @@ fn assertion(
 
 /// With a configured key set there is no discovery, which would find the token endpoint.
 fn token_endpoint(auth: &AuthSpec, providers: &[ProviderPlan], findings: &mut Findings) -> Option<()> {
-    if auth.identity_providers.len() != 1 {
+    // One with several tenants is several issuers.
+    if auth.identity_providers.len() != 1 || providers.len() > 1 {
         refuse(
             findings,
-            "type TokenExchange needs exactly one entry in auth.identityProviders: a caller's token may go to its issuer only",
+            "type TokenExchange needs exactly one entry in auth.identityProviders, with one tenant: a caller's token may go \
+             to its issuer only",
         );
         return None;
     }

@@ -183,6 +183,36 @@ fn the_older_of_two_servers_keeps_endpoint_and_audience() {
     assert!(validate(&young(vec![elsewhere, open])).is_ok());
 }
 
+/// The example as a sibling that agrees to share its audience, and the younger server beside it.
+fn sharing(scopes: &[&str], change: impl FnOnce(&mut Sibling)) -> Inputs {
+    let mut old = Sibling {
+        audience: Some("api://shop".to_owned()),
+        shares: true,
+        allows_without_scope: false,
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        ..sibling("old", "2026-01-01T00:00:00Z")
+    };
+    change(&mut old);
+    let mut inputs = young(vec![old]);
+    let audience = serde_json::json!({"value": "api://shop", "shared": "Acknowledged"});
+    inputs.server = crate::fixture::change(&inputs.server, "/spec/auth/audience", audience);
+    inputs
+}
+
+#[test]
+fn an_audience_is_shared_only_if_both_agree_and_scopes_keep_them_apart() {
+    let reason = Reason::AudienceNotExclusive;
+    assert!(validate(&sharing(&["bank:pay"], |_| ())).is_ok());
+    refused(&sharing(&["bank:pay"], |old| old.shares = false), reason, "set audience.shared to Acknowledged in both");
+    let own = catalog().server.spec.auth.scopes[0].name.clone();
+    refused(&sharing(&[&own], |_| ()), reason, "both declare");
+    refused(&sharing(&["bank:pay"], |old| old.allows_without_scope = true), reason, "`shop/old` has one without");
+    let mut alone = sharing(&["bank:pay"], |_| ());
+    alone.server =
+        crate::fixture::change(&alone.server, "/spec/auth/audience", serde_json::json!({"value": "api://shop"}));
+    refused(&alone, reason, "in both");
+}
+
 #[test]
 fn a_server_is_not_its_own_sibling() {
     let inputs = catalog();

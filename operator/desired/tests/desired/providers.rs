@@ -131,3 +131,131 @@ fn overrides_win_over_the_preset_field_by_field() {
     assert_eq!(config["claims"]["client"], json!(["app"]));
     assert_eq!(config["claims"]["scopes"], json!(["scope", "scp"]));
 }
+
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+const OTHER: &str = "fa15d692-e9c7-4460-a743-29f2956fd429";
+const APP: &str = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
+
+/// The example with a provider of that preset and issuer, and an audience that any of them can issue tokens for.
+fn preset(preset: &str, issuer: &str, more: &Value) -> Inputs {
+    let mut external = json!({"preset": preset, "issuer": issuer});
+    external.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+    let mut inputs = with("/spec/auth/audience", json!({"value": APP}));
+    inputs.server = change(&inputs.server, "/spec/auth/clients", json!({"allow": ["agent"]}));
+    inputs.providers[0] = change(&inputs.providers[0], "/spec/external", external);
+    inputs
+}
+
+#[test]
+fn every_preset_expands_to_what_the_data_plane_can_read() {
+    let mut rows = Vec::new();
+    for (vendor, issuer) in [
+        ("Generic", "https://idp.example".to_owned()),
+        ("Auth0", "https://shop.eu.auth0.com/".to_owned()),
+        ("Okta", "https://shop.okta.com/oauth2/default".to_owned()),
+        ("Entra", format!("https://login.microsoftonline.com/{TENANT}/v2.0")),
+        ("Entra", format!("https://sts.windows.net/{TENANT}/")),
+        ("Keycloak", "https://sso.example/realms/shop".to_owned()),
+        ("Cognito", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab1".to_owned()),
+        ("Google", "https://accounts.google.com".to_owned()),
+    ] {
+        let desired = build(&preset(vendor, &issuer, &json!({})));
+        let config = &desired.configuration.config().identity_providers[0];
+        let mut row = serde_json::to_value(config).unwrap();
+        for field in ["name", "leewaySeconds", "refresh"] {
+            row.as_object_mut().unwrap().remove(field);
+        }
+        rows.push(row);
+    }
+    insta::assert_json_snapshot!(rows);
+}
+
+#[test]
+fn several_tenants_are_several_issuers_with_one_name_each() {
+    let template = "https://login.microsoftonline.com/{tenantid}/v2.0";
+    let mut inputs = preset("Entra", template, &json!({"tenants": [TENANT, OTHER]}));
+    inputs.server = change(
+        &inputs.server,
+        "/spec/auth/identityProviders",
+        json!([{"name": "catalog-idp", "scopePrefix": "api://shop/"}]),
+    );
+    let desired = build(&inputs);
+    let config = desired.configuration.config();
+    let providers: Vec<_> = config.identity_providers.iter().map(|it| (it.name.as_str(), it.issuer.as_str())).collect();
+    let [one, two] = [TENANT, OTHER].map(|id| (format!("shop/catalog-idp/{id}"), template.replace("{tenantid}", id)));
+    assert_eq!(providers, [(one.0.as_str(), one.1.as_str()), (two.0.as_str(), two.1.as_str())]);
+    let route = serde_json::to_value(&config.routes[0].auth).unwrap();
+    assert_eq!(route["providers"], json!([one.0, two.0]));
+    assert_eq!(route["scopePrefixes"], json!({one.0: "api://shop/", two.0: "api://shop/"}));
+    for (config, tenant) in config.identity_providers.iter().zip([TENANT, OTHER]) {
+        let tid = config.profile.marks.iter().find(|mark| mark.name == "tid").unwrap();
+        assert_eq!(tid.values, [tenant], "a token must be of the tenant whose issuer it has");
+        let of_other = |issuer: &String| !issuer.contains(tenant) && !issuer.contains("{tenantid}");
+        assert!(!config.profile.key_issuers.iter().any(of_other), "keys of another tenant are no use");
+    }
+}
+
+#[test]
+fn a_vendors_traps_are_told_before_the_first_call() {
+    let entra = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
+    for (inputs, reason, expected) in [
+        (preset("Okta", "https://shop.okta.com", &json!({})), Reason::InvalidProvider, "custom authorization server"),
+        (preset("Auth0", "https://shop.auth0.com", &json!({})), Reason::InvalidProvider, "end with a slash"),
+        (
+            preset("Entra", "https://login.microsoftonline.com/common/v2.0", &json!({})),
+            Reason::InvalidProvider,
+            "list them in spec.external.tenants",
+        ),
+        (preset("Keycloak", "https://sso.example", &json!({})), Reason::InvalidProvider, "/realms/REALM"),
+        (
+            Inputs { server: catalog().server, ..preset("Entra", &entra, &json!({})) },
+            Reason::Invalid,
+            "the client id of the API's app registration",
+        ),
+        (
+            Inputs {
+                server: change(
+                    &with("/spec/auth/audience", json!({"value": "1-x.apps.googleusercontent.com"})).server,
+                    "/spec/auth/clients",
+                    json!({"allow": ["1"]}),
+                ),
+                ..preset("Google", "https://accounts.google.com", &json!({}))
+            },
+            Reason::Invalid,
+            "ID token of somebody's sign-in",
+        ),
+    ] {
+        refused(&inputs, reason, expected);
+    }
+    let mut open = preset("Google", "https://accounts.google.com", &json!({}));
+    open.server = change(&open.server, "/spec/auth/clients", json!({"allowHosts": ["claude.ai"]}));
+    refused(&open, Reason::Invalid, "whoever has an account at Google");
+    let version_1 = preset("Entra", &format!("https://sts.windows.net/{TENANT}/"), &json!({}));
+    assert!(
+        validate(&Inputs { server: catalog().server, ..version_1 }).is_ok(),
+        "version 1.0 may have a URI as audience"
+    );
+}
+
+#[test]
+fn clients_are_allowed_by_id_and_by_the_host_of_their_document() {
+    let auth = |clients: Value| {
+        let desired = build(&with("/spec/auth/clients", clients));
+        serde_json::to_value(&desired.configuration.config().routes[0].auth).unwrap()
+    };
+    assert_eq!(auth(json!({"allowHosts": ["claude.ai"]}))["allowedClientHosts"], json!(["claude.ai"]));
+    let both = auth(json!({"allow": ["agent"], "allowHosts": ["localhost:8080"]}));
+    assert_eq!((&both["allowedClients"], &both["allowedClientHosts"]), (&json!(["agent"]), &json!(["localhost:8080"])));
+    refused(&with("/spec/auth/clients", json!({})), Reason::Invalid, "name at least one client");
+    for host in ["https://claude.ai", "Claude.ai", "*.claude.ai", "claude.ai:443", "claude.ai/"] {
+        refused(&with("/spec/auth/clients", json!({"allowHosts": [host]})), Reason::Invalid, "no host name");
+    }
+}
+
+#[test]
+fn a_prefix_can_not_break_out_of_a_challenge() {
+    for prefix in ["", "a b", "a\"", "api://\r\n"] {
+        let references = json!([{"name": "catalog-idp", "scopePrefix": prefix}]);
+        refused(&with("/spec/auth/identityProviders", references), Reason::Invalid, "scopePrefix");
+    }
+}

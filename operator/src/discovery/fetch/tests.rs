@@ -1,7 +1,7 @@
 //! What is found at an issuer, over real sockets on loopback.
 
 use super::{GuardedDiscovery, addresses};
-use crate::discovery::{Discovered, DiscoverySource as _, Question};
+use crate::discovery::{DiscoverySource as _, Question};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use tollward_api::identityprovider::IssuerStatus;
 use tollward_netguard::SystemResolver;
 use tollward_policy::config::{Allowance, DialConfig, Scheme};
 
@@ -29,7 +30,7 @@ async fn issuer(metadata: Value, keys: Value) -> String {
     issuer
 }
 
-async fn ask(issuer: &str, allowed: bool, jwks_url: Option<&str>) -> Result<Discovered, String> {
+async fn ask(issuer: &str, allowed: bool, jwks_url: Option<&str>) -> Result<IssuerStatus, String> {
     let client = kube::Client::new(
         tower::service_fn(|_: http::Request<Body>| async { Ok::<_, Infallible>(http::Response::new(Body::empty())) }),
         "default",
@@ -39,12 +40,12 @@ async fn ask(issuer: &str, allowed: bool, jwks_url: Option<&str>) -> Result<Disc
     let source = GuardedDiscovery::new(client, &dial, Arc::new(SystemResolver::from_system().unwrap()));
     let question = Question {
         namespace: "shop".into(),
-        issuer: issuer.into(),
+        issuers: vec![issuer.into()],
         jwks_url: jwks_url.map(str::to_owned),
         authority: None,
         introspection: None,
     };
-    source.discover(question).await
+    source.discover(question).await.map(|mut found| found.remove(0))
 }
 
 fn keys() -> Value {
@@ -54,9 +55,15 @@ fn keys() -> Value {
 #[tokio::test]
 async fn an_issuer_that_says_what_it_can_is_understood() {
     let metadata = json!({"issuer": "ISSUER", "jwks_uri": "ISSUER/keys", "code_challenge_methods_supported": ["plain", "S256"],
-        "registration_endpoint": "ISSUER/register"});
-    let expected = Discovered { keys: 1, pkce: true, registration: true, client_documents: false, introspection: None };
-    assert_eq!(ask(&issuer(metadata, keys()).await, true, None).await, Ok(expected));
+        "registration_endpoint": "ISSUER/register", "introspection_endpoint": "ISSUER/introspect"});
+    let issuer = issuer(metadata, keys()).await;
+    let found = ask(&issuer, true, None).await.unwrap();
+    assert_eq!(found.metadata_url, Some(format!("{issuer}/.well-known/openid-configuration")));
+    assert_eq!((found.issuer_matches, found.jwks_url), (true, Some(format!("{issuer}/keys"))));
+    assert_eq!(found.pkce_methods, ["plain", "S256"]);
+    assert_eq!(found.introspection_endpoint, Some(format!("{issuer}/introspect")));
+    assert!(found.dynamic_client_registration && !found.client_id_metadata_documents);
+    assert_eq!(found.keys.len(), 1);
 }
 
 #[tokio::test]
@@ -85,7 +92,8 @@ async fn keys_must_be_there() {
     assert!(ask(&missing, true, None).await.unwrap_err().contains("jwksURL"));
     let without_metadata = issuer(Value::Null, keys()).await;
     let found = ask(&without_metadata, true, Some(&format!("{without_metadata}/keys"))).await;
-    assert_eq!(found.unwrap().keys, 1, "a configured key set needs no metadata");
+    let found = found.unwrap();
+    assert_eq!((found.keys.len(), found.issuer_matches), (1, false), "a configured key set needs no metadata");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod upstream_identity;
 use super::{
     AuthConfig, ListenerTls, ProcessConfig, ProviderConfig, Role, RouteConfig, SenderConstraintConfig, SidecarConfig,
 };
+use crate::clients::is_host;
 use crate::endpoint::Endpoint;
 use crate::limits::LimitSet;
 use crate::rules::RuleSet;
@@ -113,6 +114,7 @@ fn check_provider(provider: &ProviderConfig, place: &str, problems: &mut Problem
     problems.unless(!provider.token_types.is_empty(), place, "tokenTypes must name at least one");
     problems.unless(!provider.claims.scopes.is_empty(), place, "claims.scopes must name at least one claim");
     problems.unless(!provider.claims.client.is_empty(), place, "claims.client must name at least one claim");
+    problems.unless(!provider.profile.audience.is_empty(), place, "profile.audience must name at least one claim");
     problems.within(place, "leewaySeconds", provider.leeway_seconds, 0..=60);
     let refresh = &provider.refresh;
     problems.within(place, "refresh.intervalSeconds", refresh.interval_seconds, 10..=86_400);
@@ -125,6 +127,12 @@ fn check_provider(provider: &ProviderConfig, place: &str, problems: &mut Problem
     if let Some(config) = &provider.introspection {
         introspection::check_introspection(config, place, problems);
     }
+}
+
+/// Characters of RFC 6749 section 3.3, so that a prefix can't break out of the challenge in which it stands.
+fn is_scope_prefix(text: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+    (1..=512).contains(&text.len()) && text.bytes().all(plain)
 }
 
 fn is_url(text: &str) -> bool {
@@ -189,9 +197,19 @@ fn check_auth(auth: &AuthConfig, providers: &BTreeMap<&str, &str>, place: &str, 
             providers: wanted,
             audiences,
             allowed_clients: _,
+            allowed_client_hosts,
+            scope_prefixes,
             auth_server_metadata: _,
             sender_constraint: _,
         } => {
+            for host in allowed_client_hosts {
+                problems.unless(is_host(host), place, "auth.allowedClientHosts must be hosts in lower case");
+            }
+            for (name, prefix) in scope_prefixes {
+                let known = wanted.contains(name);
+                problems.unless(known, place, "auth.scopePrefixes names a provider that auth.providers does not");
+                problems.unless(is_scope_prefix(prefix), place, "auth.scopePrefixes must be parts of scope names");
+            }
             problems.unless(!wanted.is_empty(), place, "auth.providers must name at least one");
             problems.unless(!audiences.is_empty(), place, "auth.audiences must name at least one");
             problems.unless(

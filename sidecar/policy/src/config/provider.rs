@@ -1,7 +1,7 @@
 //! An identity provider as the data plane sees it: whose tokens, with which marks, by which keys.
 
-use super::DenyConfig;
 use super::introspection::IntrospectionConfig;
+use super::{DenyConfig, TokenProfile};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -102,6 +102,9 @@ pub struct ProviderConfig {
     pub token_types: Vec<TokenType>,
     /// Which claims carry what.
     pub claims: ClaimNames,
+    /// What its access tokens have beyond the standards.
+    #[serde(default = "TokenProfile::generic", skip_serializing_if = "TokenProfile::is_generic")]
+    pub profile: TokenProfile,
     /// Seconds by which clocks may differ.
     #[schemars(range(min = 0, max = 60))]
     pub leeway_seconds: u32,

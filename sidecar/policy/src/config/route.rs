@@ -7,6 +7,7 @@ use crate::rules::RuleConfig;
 use crate::scope::{ScopeConfig, ScopeName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Which `MCPServer` object this is.
@@ -78,9 +79,15 @@ pub enum AuthConfig {
         providers: Vec<String>,
         /// Values of `aud` that mean this server, at least one.
         audiences: Vec<String>,
-        /// Client ids that may call; empty means any that holds a valid token.
+        /// Client ids that may call.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         allowed_clients: Vec<String>,
+        /// Hosts of client metadata documents whose clients may call too. With neither this nor ids, any may.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        allowed_client_hosts: Vec<String>,
+        /// What clients put before the names of scopes when they ask a provider for them, by the provider's name.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        scope_prefixes: BTreeMap<String, String>,
         /// For older clients.
         auth_server_metadata: AuthServerMetadata,
         /// What tokens may or must be bound to. None: bound tokens are refused, since nobody could check them.
@@ -100,6 +107,8 @@ impl AuthConfig {
                 providers,
                 audiences: _,
                 allowed_clients: _,
+                allowed_client_hosts: _,
+                scope_prefixes: _,
                 auth_server_metadata: _,
                 sender_constraint: _,
             } => providers.iter().any(|name| name == provider),

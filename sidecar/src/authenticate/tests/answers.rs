@@ -6,6 +6,7 @@ use crate::authenticate::SenderProof;
 use crate::authenticate::claims::{Demands, Own, judge};
 use crate::authenticate::introspect::read_answer;
 use serde_json::{Value, json};
+use tollward_policy::clients::AllowedClients;
 use tollward_policy::config::{AuthConfig, ProviderConfig};
 use tollward_policy::principal::TokenPrincipal;
 use tollward_policy::reason::Reason;
@@ -23,7 +24,8 @@ fn read(answer: &Value, provider: &ProviderConfig, until: Option<i64>) -> Result
     let members = answer.as_object().unwrap().clone();
     let own = Own { expires_at: until, confirmation: None };
     let facts = read_answer(members, provider, own, NOW).map_err(|refusal| refusal.reason)?;
-    judge(&facts, &Demands { audiences, allowed_clients }, NOW).map_err(|refusal| refusal.reason)?;
+    judge(&facts, &Demands { audiences, clients: AllowedClients::new(allowed_clients, []) }, NOW)
+        .map_err(|refusal| refusal.reason)?;
     Ok((**facts.caller(&SenderProof::NONE)).clone())
 }
 

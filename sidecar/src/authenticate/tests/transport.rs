@@ -130,6 +130,8 @@ async fn a_route_without_authentication_asks_nobody_and_only_if_it_is_written_ou
         providers: providers.iter().map(|name| (*name).to_owned()).collect(),
         audiences: audiences.clone(),
         allowed_clients: Vec::new(),
+        allowed_client_hosts: Vec::new(),
+        scope_prefixes: std::collections::BTreeMap::new(),
         auth_server_metadata,
         sender_constraint: None,
     };

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tollward_policy::config::{
-    Algorithm, AuthConfig, AuthServerMetadata, ClaimNames, ProviderConfig, RefreshConfig, TokenType,
+    Algorithm, AuthConfig, AuthServerMetadata, ClaimNames, ProviderConfig, RefreshConfig, TokenProfile, TokenType,
 };
 use tollward_policy::endpoint::Endpoint;
 use tollward_policy::principal::{Principal, TokenPrincipal};
@@ -163,6 +163,7 @@ pub(super) fn config() -> ProviderConfig {
             groups: names(&["groups"]),
             roles: Vec::new(),
         },
+        profile: TokenProfile::generic(),
         leeway_seconds: 30,
         max_lifetime_seconds: None,
         refresh: RefreshConfig {
@@ -182,6 +183,8 @@ pub(super) fn route(audiences: &[&str], clients: &[&str]) -> AuthConfig {
         providers: vec!["team/idp".to_owned()],
         audiences: list(audiences),
         allowed_clients: list(clients),
+        allowed_client_hosts: Vec::new(),
+        scope_prefixes: BTreeMap::new(),
         auth_server_metadata: AuthServerMetadata::Off,
         sender_constraint: None,
     }

@@ -208,3 +208,19 @@ fn an_opaque_token_must_have_one_possible_issuer() {
     config["routes"][0]["auth"]["providers"] = json!(["shop/other"]);
     load(config.to_string().as_bytes()).unwrap();
 }
+
+#[test]
+fn a_profile_a_prefix_and_hosts_of_clients_are_judged() {
+    let provider = "/identityProviders/0/profile";
+    let profile = |audience: Value| json!({"vendor": "Entra", "audience": audience, "scopeForm": "Short"});
+    assert!(refused(provider, profile(json!([]))).contains("profile.audience must name"));
+    let auth = "/routes/0/auth/allowedClientHosts";
+    for host in ["https://claude.ai", "Claude.ai", "*", ""] {
+        assert!(refused(auth, json!([host])).contains("allowedClientHosts"), "{host}");
+    }
+    let prefixes = "/routes/0/auth/scopePrefixes";
+    assert!(refused(prefixes, json!({"shop/other": "api://x/"})).contains("names a provider"));
+    for prefix in ["", "a b", "a\"", "\r\n", "\u{e9}"] {
+        assert!(refused(prefixes, json!({"shop/idp": prefix})).contains("parts of scope names"), "{prefix:?}");
+    }
+}
