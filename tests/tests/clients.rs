@@ -1,5 +1,5 @@
-//! Real clients through the data plane to real MCP servers, with a real identity provider: the official TypeScript and
-//! Python SDKs, `oidc-provider`, the `catalog` example on rmcp, and the official `server-everything`.
+//! Real clients through the data plane to real MCP servers, with a real identity provider: the official TypeScript, Python
+//! and Rust SDKs and mcp-remote, `oidc-provider`, the `catalog` example on rmcp, and the official `server-everything`.
 //!
 //! The clients do what they do for people: discovery, registration, PKCE, step-up. What they got, what the audit records
 //! say of it and what reached the server must agree.

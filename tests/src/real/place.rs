@@ -83,6 +83,13 @@ pub fn catalog() -> PathBuf {
     present(folder.join("catalog"), "cargo build -p catalog")
 }
 
+/// The MCP client on the Rust SDK.
+pub fn rmcp_client() -> PathBuf {
+    let executable = env::current_exe().expect("a test knows its own executable");
+    let folder = executable.parent().and_then(Path::parent).expect("tests are built into target/PROFILE/deps");
+    present(folder.join("rmcp-client"), "cargo build -p rmcp-client")
+}
+
 /// The cache outside of the checkout: what takes minutes to make or fetch, as `cargo xtask` has it.
 pub fn cache() -> PathBuf {
     set("TOLLWARD_CACHE")

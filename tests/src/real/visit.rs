@@ -3,12 +3,13 @@
 use crate::real::place;
 use crate::real::process::{Process, command};
 use serde_json::Value;
+use std::process::Command;
 use std::time::Duration;
 
 /// Longest run, on a loaded machine.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// An official SDK.
+/// An official SDK, or what stands between one and the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sdk {
     /// `@modelcontextprotocol/client`: both eras.
@@ -17,6 +18,10 @@ pub enum Sdk {
     OlderTypeScript,
     /// `mcp` of `PyPI`: both eras.
     Python,
+    /// `rmcp` of crates.io: both eras.
+    Rust,
+    /// `mcp-remote` of npm, for an application that knows only local servers: both eras.
+    McpRemote,
 }
 
 /// A run in the making.
@@ -34,7 +39,11 @@ impl Visit {
     /// A run against an endpoint.
     pub fn new(sdk: Sdk, url: &str) -> Self {
         let visit = Self { sdk, arguments: Vec::new() }.with(["--url", url, "--timeout", "90"]);
-        if sdk == Sdk::OlderTypeScript { visit.with(["--sdk", "1"]) } else { visit }
+        match sdk {
+            Sdk::OlderTypeScript => visit.with(["--sdk", "1"]),
+            Sdk::Rust => visit.with(["--person", &place::clients().to_string_lossy()]),
+            Sdk::TypeScript | Sdk::Python | Sdk::McpRemote => visit,
+        }
     }
 
     /// With further arguments.
@@ -71,7 +80,8 @@ impl Visit {
     /// With this token instead of signing in.
     #[must_use]
     pub fn token(self, token: &str) -> Self {
-        self.with(["--token", token])
+        // An opaque token may begin with a dash.
+        self.with([format!("--token={token}").as_str()])
     }
 
     /// Runs it.
@@ -80,13 +90,24 @@ impl Visit {
         tokio::task::spawn_blocking(move || visit.run_here()).await.expect("the client's run was judged")
     }
 
-    fn run_here(&self) -> Told {
-        let (name, mut program) = match self.sdk {
-            Sdk::TypeScript | Sdk::OlderTypeScript => ("the TypeScript client", command(place::node())),
-            Sdk::Python => ("the Python client", command(place::python())),
+    fn program(&self) -> (&'static str, Command) {
+        let script = |name, interpreter: Command, script| {
+            let mut program = interpreter;
+            program.arg(place::clients().join(script));
+            (name, program)
         };
-        let script = if self.sdk == Sdk::Python { "python_client.py" } else { "typescript-client.mjs" };
-        program.arg(place::clients().join(script)).args(&self.arguments);
+        let node = || command(place::node());
+        match self.sdk {
+            Sdk::TypeScript | Sdk::OlderTypeScript => script("the TypeScript client", node(), "typescript-client.mjs"),
+            Sdk::Python => script("the Python client", command(place::python()), "python_client.py"),
+            Sdk::Rust => ("the Rust client", command(place::rmcp_client())),
+            Sdk::McpRemote => script("mcp-remote", node(), "mcp-remote-client.mjs"),
+        }
+    }
+
+    fn run_here(&self) -> Told {
+        let (name, mut program) = self.program();
+        program.args(&self.arguments);
         let ended = Process::start(name, program).ended(LIMIT);
         let told = serde_json::from_str(&ended.output);
         Told(told.unwrap_or_else(|error| panic!("{name} should tell what happened ({error}): {ended:?}")))
@@ -94,6 +115,11 @@ impl Visit {
 }
 
 impl Told {
+    /// Name and version of the client.
+    pub fn client(&self) -> &str {
+        self.text("/sdk")
+    }
+
     /// The value at a JSON pointer; null if there is none.
     pub fn at(&self, pointer: &str) -> &Value {
         self.0.pointer(pointer).unwrap_or(&Value::Null)

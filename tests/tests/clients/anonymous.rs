@@ -2,10 +2,11 @@
 
 use crate::guards::catalog_guard;
 use crate::journey::calls;
+use futures_util::future::join_all;
 use serde_json::json;
 use tollward_policy::reason::Reason;
 use tollward_sidecar::audit::Caller;
-use tollward_tests::real::guarded::Guard;
+use tollward_tests::real::guarded::{Guard, Guarded};
 use tollward_tests::real::server::Server;
 use tollward_tests::real::visit::{Sdk, Visit};
 
@@ -17,27 +18,34 @@ fn open_guard() -> Guard {
     Guard { issuer: None, rules: json!([look]), initial_scopes: json!([]), ..catalog_guard("") }
 }
 
+async fn calls_what_rules_allow(guarded: &Guarded, sdk: Sdk, protocol: &str) {
+    let visit = Visit::new(sdk, &guarded.url).protocol(protocol);
+    let told = visit.clone().list().call("get_product", &json!({"sku": "TEA-001"})).run().await.done();
+    assert_eq!(told.sorted("/tools"), ["get_product", "search_products"], "{told:?}");
+    assert!(told.text("/result/content/0/text").contains("Assam"), "{told:?}");
+    assert_eq!(told.at("/authorizations"), &json!(0), "{told:?}");
+    let told = visit.call("add_to_cart", &json!({"sku": "TEA-001", "quantity": 1})).step_up().run().await;
+    assert_eq!(told.refusal(), Some(403), "{told:?}");
+    assert_eq!(told.at("/authorizations"), &json!(0), "{told:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_anonymous_client_sees_and_calls_what_rules_allow_and_nothing_else() {
     let guarded = open_guard().start(Server::catalog(), |_| ()).await;
-    for (sdk, protocol) in [
+    let clients = [
         (Sdk::TypeScript, "auto"),
         (Sdk::TypeScript, "legacy"),
         (Sdk::OlderTypeScript, "legacy"),
         (Sdk::Python, "auto"),
         (Sdk::Python, "legacy"),
-    ] {
-        let visit = Visit::new(sdk, &guarded.url).protocol(protocol);
-        let told = visit.clone().list().call("get_product", &json!({"sku": "TEA-001"})).run().await.done();
-        assert_eq!(told.sorted("/tools"), ["get_product", "search_products"], "{told:?}");
-        assert!(told.text("/result/content/0/text").contains("Assam"), "{told:?}");
-        assert_eq!(told.at("/authorizations"), &json!(0), "{told:?}");
-        let told = visit.call("add_to_cart", &json!({"sku": "TEA-001", "quantity": 1})).step_up().run().await;
-        assert_eq!(told.refusal(), Some(403), "{told:?}");
-        assert_eq!(told.at("/authorizations"), &json!(0), "{told:?}");
-    }
+        (Sdk::Rust, "auto"),
+        (Sdk::Rust, "legacy"),
+        (Sdk::McpRemote, "auto"),
+        (Sdk::McpRemote, "legacy"),
+    ];
+    join_all(clients.map(|(sdk, protocol)| calls_what_rules_allow(&guarded, sdk, protocol))).await;
     let refused = calls(&guarded, "add_to_cart").await;
-    assert_eq!(refused.len(), 5, "{refused:#?}");
+    assert_eq!(refused.len(), clients.len(), "{refused:#?}");
     assert!(refused.iter().all(|record| record.decision.reason == Reason::NoRuleMatched), "{refused:#?}");
     let records = guarded.records().await;
     assert!(records.iter().all(|record| matches!(record.caller, None | Some(Caller::Anonymous {}))), "{records:#?}");

@@ -48,30 +48,50 @@ async fn the_python_client_signs_in_lists_steps_up_and_calls_in_the_legacy_era()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_rust_client_signs_in_lists_steps_up_and_calls_in_the_modern_era() {
+    goes(Sdk::Rust, "auto", MODERN, Provider::rs256()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rust_client_signs_in_lists_steps_up_and_calls_in_the_legacy_era() {
+    goes(Sdk::Rust, "legacy", LEGACY, Provider::es256()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mcp_remote_signs_in_lists_steps_up_and_calls_in_the_modern_era() {
+    goes(Sdk::McpRemote, "auto", MODERN, Provider::es256()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mcp_remote_signs_in_lists_steps_up_and_calls_in_the_legacy_era() {
+    goes(Sdk::McpRemote, "legacy", LEGACY, Provider::rs256()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_may_not_step_up_is_left_with_403() {
     let guarded = guarded_catalog(Provider::rs256()).await;
-    for sdk in [Sdk::TypeScript, Sdk::OlderTypeScript, Sdk::Python] {
+    for sdk in [Sdk::TypeScript, Sdk::OlderTypeScript, Sdk::Python, Sdk::Rust] {
         let call = json!({"sku": "TEA-001", "quantity": 1});
         let told = Visit::new(sdk, &guarded.url).call("add_to_cart", &call).run().await;
         assert_eq!(told.refusal(), Some(403), "{told:?}");
         assert!(told.at("/result").is_null(), "{told:?}");
     }
     let refused = calls(&guarded, "add_to_cart").await;
-    assert!(refused.len() >= 3 && refused.iter().all(|record| record.decision.reason == Reason::ScopeInsufficient));
+    assert!(refused.len() >= 4 && refused.iter().all(|record| record.decision.reason == Reason::ScopeInsufficient));
     guarded.reached();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_without_the_right_scope_learns_nothing_of_a_hidden_tool() {
     let guarded = guarded_catalog(Provider::rs256()).await;
-    for sdk in [Sdk::TypeScript, Sdk::OlderTypeScript, Sdk::Python] {
+    for sdk in [Sdk::TypeScript, Sdk::OlderTypeScript, Sdk::Python, Sdk::Rust, Sdk::McpRemote] {
         let told = Visit::new(sdk, &guarded.url).list().call("checkout", &json!({})).step_up().run().await;
         assert_eq!(told.refusal(), Some(403), "{told:?}");
         assert_eq!(told.sorted("/tools"), SHOWN);
         assert_eq!(told.at("/authorizations"), &json!(1), "there is nothing to ask for: {told:?}");
     }
     let refused = calls(&guarded, "checkout").await;
-    assert_eq!(refused.len(), 3, "{refused:#?}");
+    assert_eq!(refused.len(), 5, "{refused:#?}");
     assert!(refused.iter().all(|record| record.decision.reason == Reason::Hidden), "{refused:#?}");
     guarded.reached();
 }

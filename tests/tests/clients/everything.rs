@@ -38,6 +38,16 @@ async fn the_python_client_falls_back_to_the_legacy_era_and_does_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_rust_client_falls_back_to_the_legacy_era_and_does_all() {
+    goes(Sdk::Rust, "auto", Provider::rs256()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mcp_remote_falls_back_to_the_legacy_era_and_does_all() {
+    goes(Sdk::McpRemote, "auto", Provider::es256()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_tool_that_tells_the_environment_can_not_be_called() {
     let guarded = guarded_everything(Provider::rs256()).await;
     let told = Visit::new(Sdk::TypeScript, &guarded.url).call("get-env", &json!({})).step_up().run().await;

@@ -15,6 +15,7 @@ const DESIRED: &str = "tollward-desired";
 const BROKER: &str = "tollward-broker";
 const CLI: &str = "tollward";
 const CATALOG: &str = "catalog";
+const RMCP_CLIENT: &str = "rmcp-client";
 const TESTS: &str = "tollward-tests";
 const XTASK: &str = "xtask";
 
@@ -31,6 +32,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (CLI, &[POLICY, API, DESIRED, SIDECAR, BROKER]),
     // An MCP server as others write it: without a line of ours.
     (CATALOG, &[]),
+    // And an MCP client.
+    (RMCP_CLIENT, &[]),
     (TESTS, &[SIDECAR, POLICY, NETGUARD, TELEMETRY, OPERATOR, API, DESIRED, BROKER, CLI, CATALOG]),
     // Compiled on a bare machine before anything else.
     (XTASK, &[]),

@@ -83,7 +83,7 @@ pub(super) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "clients",
-        about: "the official TypeScript and Python clients through the sidecar, with a real identity provider",
+        about: "the official TypeScript, Python and Rust clients and mcp-remote through the sidecar, with a real identity provider",
         needs: &[Need::NodeClients, Need::PythonClients],
         only_with_all: false,
         tests: Tests::Files { names: &["clients"], in_cluster: false },
