@@ -12,6 +12,8 @@
 
 #[path = "clients/anonymous.rs"]
 mod anonymous;
+#[path = "clients/bound.rs"]
+mod bound;
 #[path = "clients/catalog.rs"]
 mod catalog;
 #[path = "clients/corpus.rs"]
