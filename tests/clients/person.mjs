@@ -44,19 +44,23 @@ export async function returnTo(url) {
 
 /**
  * Writes a program that does what a web browser does with the URL it is started with, and keeps a line of JSON for each
- * start in the file `notes`. It ends with success in any case: what starts it would look for another browser.
+ * start, and for what goes wrong, in the file `notes`. It ends with success in any case: what starts it would look for
+ * another browser.
  */
 export function browserProgram(path, notes, person) {
   const program = `#!${process.execPath}
 import { appendFileSync } from "node:fs";
 import { returnTo, visit } from ${JSON.stringify(import.meta.url)};
-const note = { scopes: new URL(process.argv[2]).searchParams.get("scope")?.split(" ") ?? null, error: null };
+const scopes = new URL(process.argv[2]).searchParams.get("scope")?.split(" ") ?? null;
+const note = (error) => appendFileSync(${JSON.stringify(notes)}, JSON.stringify({ scopes, error }) + "\\n");
 try {
-  await returnTo(await visit(process.argv[2], ${JSON.stringify(person)}));
+  const end = await visit(process.argv[2], ${JSON.stringify(person)});
+  // Before the client goes on, which may be done with all before this program is.
+  note(null);
+  await returnTo(end);
 } catch (error) {
-  note.error = error.message;
+  note(error.message);
 }
-appendFileSync(${JSON.stringify(notes)}, JSON.stringify(note) + "\\n");
 `;
   writeFileSync(path, program, { mode: 0o700 });
 }
