@@ -34,7 +34,7 @@ pub(crate) const DEFAULT: &str = "dev";
     after_help = "Examples:\n  cargo xtask cluster up\n  cargo xtask cluster run -- kubectl get pods --all-namespaces\n  \
                   cargo xtask cluster image example.test/catalog:1 target/debug/catalog\n  cargo xtask cluster down\n\n\
                   The cluster has a network of its own: its addresses answer to what runs by `run` only.\n\
-                  It needs root. The first `up` builds Kubernetes, which takes about 25 minutes on two cores."
+                  It needs root. The first `up` builds Kubernetes, which takes about twenty minutes on two cores."
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
