@@ -12,7 +12,10 @@ pub(super) fn judge(inputs: &Inputs, findings: &mut Findings) {
         if other.endpoint == this.endpoint {
             findings.server(
                 ConditionReason::EndpointConflict,
-                format!("spec.endpoint.url: `{}` is that of MCPServer `{}`, which is older", this.endpoint, other.name),
+                format!(
+                    "spec.endpoint.url: `{}` is that of MCPServer `{}`, which is older and keeps it; choose another URL",
+                    this.endpoint, other.name
+                ),
             );
         } else if let Some(issuer) = shared_issuer(&this, other)
             && let Some(advice) = not_kept_apart(&this, other)

@@ -6,7 +6,7 @@ use crate::finding::Findings;
 use std::collections::BTreeSet;
 use tollward_api::condition::ConditionReason;
 use tollward_api::mcpserver::{
-    EnvFromSource, EnvVar, EnvVarSource, PodOptions, ServiceSource, Source, SourceType, Volume, Workload,
+    EnvFromSource, EnvVar, EnvVarSource, PodOptions, Resources, ServiceSource, Source, SourceType, Volume, Workload,
 };
 use tollward_api::owned::{ASSERTION_VARIABLES, SIDECAR_UID, is_owned};
 use tollward_api::ports::is_reserved;
@@ -77,6 +77,7 @@ fn judge_workload(workload: &Workload, findings: &mut Findings) {
     if !(0..=100).contains(&workload.replicas) {
         findings.server(REASON, format!("{place}.replicas must be from 0 to 100"));
     }
+    judge_resources(workload, findings);
     judge_environment(&workload.env, findings);
     let owned = references(workload).into_iter().filter(|name| is_owned(name)).collect::<BTreeSet<_>>();
     for name in owned {
@@ -86,6 +87,39 @@ fn judge_workload(workload: &Workload, findings: &mut Findings) {
     if let Some(options) = &workload.pod_options {
         judge_labels(options, findings);
     }
+}
+
+/// The API server takes any text for a quantity in a resource of ours, and then refuses the Deployment for ever.
+fn judge_resources(workload: &Workload, findings: &mut Findings) {
+    let Some(Resources { limits, requests }) = &workload.resources else {
+        return;
+    };
+    for (part, amounts) in [("limits", limits), ("requests", requests)] {
+        for (name, amount) in amounts {
+            judge_amount(&format!("spec.source.workload.resources.{part}.{name}"), &amount.0, findings);
+        }
+    }
+}
+
+fn judge_amount(place: &str, amount: &str, findings: &mut Findings) {
+    if !is_quantity(amount) {
+        findings.server(REASON, format!("{place}: `{amount}` is no amount; write for instance 250m, 0.5, 64Mi or 1G"));
+    }
+}
+
+/// Kubernetes' [form](https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/) of what is not
+/// negative.
+fn is_quantity(text: &str) -> bool {
+    const SUFFIXES: [&str; 16] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "n", "u", "m", "k", "M", "G", "T", "P", "E"];
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+    let (number, suffix) = text.split_at(end);
+    let exponent = || {
+        let digits = suffix.strip_prefix(['e', 'E'])?;
+        let digits = digits.strip_prefix(['+', '-']).unwrap_or(digits);
+        Some(matches!(digits.len(), 1 | 2) && digits.chars().all(|digit| digit.is_ascii_digit()))
+    };
+    number.parse::<f64>().is_ok() && (SUFFIXES.contains(&suffix) || exponent() == Some(true))
 }
 
 fn judge_environment(variables: &[EnvVar], findings: &mut Findings) {
@@ -154,6 +188,9 @@ fn judge_volumes(workload: &Workload, findings: &mut Findings) {
                 REASON,
                 format!("{place}.volumes[{name}] must be one of configMap, secret, emptyDir and persistentVolumeClaim"),
             );
+        }
+        if let Some(limit) = volume.empty_dir.as_ref().and_then(|directory| directory.size_limit.as_ref()) {
+            judge_amount(&format!("{place}.volumes[{}].emptyDir.sizeLimit", volume.name), &limit.0, findings);
         }
         if !names.insert(volume.name.as_str()) {
             findings.server(REASON, format!("{place}.volumes names `{}` twice", volume.name));

@@ -24,6 +24,9 @@ fn a_workload_that_reaches_for_the_sidecar_is_refused() {
         ("runAsUser", json!(0), "not a user id"),
         ("image", json!("--privileged"), "not an image"),
         ("replicas", json!(1000), "0 to 100"),
+        ("resources", json!({"limits": {"memory": "128Qi"}}), "resources.limits.memory: `128Qi` is no amount"),
+        ("resources", json!({"requests": {"cpu": "a lot"}}), "resources.requests.cpu: `a lot` is no amount"),
+        ("resources", json!({"requests": {"cpu": ""}}), "`` is no amount"),
         ("env", json!([{"name": "HOST", "value": "0.0.0.0"}]), "HOST is set by Tollward"),
         ("env", json!([{"name": "A", "value": "x"}, {"name": "A", "value": "y"}]), "A is set twice"),
         ("env", json!([{"name": "A"}]), "one value or one reference"),
@@ -31,6 +34,7 @@ fn a_workload_that_reaches_for_the_sidecar_is_refused() {
         ("envFrom", json!([{"secretRef": {"name": "catalog-tollward"}}]), "`catalog-tollward` belongs"),
         ("volumes", json!([{"name": "tollward-keys", "emptyDir": {}}]), "`tollward-keys` belongs"),
         ("volumes", json!([{"name": "x", "secret": {"secretName": "other-tollward"}}]), "`other-tollward` belongs"),
+        ("volumes", json!([{"name": "x", "emptyDir": {"sizeLimit": "1Gig"}}]), "sizeLimit: `1Gig` is no amount"),
         ("volumes", json!([{"name": "x"}]), "one of configMap"),
         ("volumeMounts", json!([{"name": "tollward-keys", "mountPath": "/keys"}]), "`tollward-keys` belongs"),
         ("volumeMounts", json!([{"name": "x", "mountPath": "/x"}]), "not declared"),
@@ -43,6 +47,19 @@ fn a_workload_that_reaches_for_the_sidecar_is_refused() {
     let mut own = relay();
     own.server = change(&own.server, "/spec/source/service/name", json!("catalog-tollward"));
     refused(&own, Reason::InvalidWorkload, "belongs to Tollward");
+}
+
+#[test]
+fn amounts_of_resources_are_those_of_kubernetes() {
+    for amount in ["1", "0.5", ".5", "5.", "250m", "64Mi", "1G", "1E", "1e3", "1E3", "1e-3", "12Ei", "100n", "+1"] {
+        let resources = json!({"limits": {"cpu": amount}});
+        validate(&with("/spec/source/workload/resources", resources))
+            .unwrap_or_else(|error| panic!("{amount}: {error:?}"));
+    }
+    for amount in ["1Qi", "1mi", "1 G", "1.2.3", ".", "-1", "1e", "1ee3", "1e+", "inf", "NaN", "Mi", "1MiB"] {
+        let resources = json!({"limits": {"cpu": amount}});
+        refused(&with("/spec/source/workload/resources", resources), Reason::InvalidWorkload, "is no amount");
+    }
 }
 
 #[test]
