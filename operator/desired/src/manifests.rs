@@ -3,6 +3,8 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_saphyr::{DefaultMessageFormatter, MessageFormatter};
+use std::borrow::Cow;
 use tollward_api::{API_VERSION, GROUP, IdentityProvider, MCPServer, RateLimitPolicy};
 
 /// The resources of some files.
@@ -59,7 +61,10 @@ pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<M
     let mut errors = Vec::new();
     for (file, text) in files {
         match serde_saphyr::from_multiple::<Value>(text) {
-            Err(error) => errors.push(ManifestError::Yaml { file: file.to_owned(), message: error.to_string() }),
+            Err(error) => {
+                errors
+                    .push(ManifestError::Yaml { file: file.to_owned(), message: error.render_with_formatter(&Plain) });
+            }
             Ok(documents) => {
                 for (position, document) in
                     documents.into_iter().enumerate().filter(|(_, document)| !document.is_null())
@@ -103,7 +108,9 @@ impl Position<'_> {
                 "MCPServer" => manifests.servers.extend(self.typed(document, errors)),
                 "RateLimitPolicy" => manifests.policies.extend(self.typed(document, errors)),
                 "IdentityProvider" => manifests.providers.extend(self.typed(document, errors)),
-                other => errors.push(self.kind(format!("kind `{other}` is not known"))),
+                other => errors.push(self.kind(format!(
+                    "kind `{other}` is not known; there are MCPServer, RateLimitPolicy and IdentityProvider"
+                ))),
             }
         }
     }
@@ -137,6 +144,24 @@ impl Position<'_> {
                 None
             }
         }
+    }
+}
+
+/// What is wrong with YAML, for people who write it: the library's words, but for those that are about its own interface.
+struct Plain;
+
+impl MessageFormatter for Plain {
+    fn format_message<'a>(&self, error: &'a serde_saphyr::Error) -> Cow<'a, str> {
+        if let serde_saphyr::Error::DuplicateMappingKey { key, .. } = error {
+            let key = key.as_ref().map(|key| format!(" `{key}`")).unwrap_or_default();
+            return Cow::Owned(format!("the key{key} stands twice; keep one of them"));
+        }
+        if let serde_saphyr::Error::Budget { .. } = error {
+            return Cow::Borrowed(
+                "the text is larger, deeper or repeats more by aliases than a manifest may; split it up",
+            );
+        }
+        DefaultMessageFormatter.format_message(error)
     }
 }
 

@@ -81,10 +81,17 @@ fn what_is_no_resource_of_ours_is_refused() {
     for (text, expected) in [
         ("a: [", "a.yaml"),
         ("hello: world", "apiVersion and kind must be set"),
-        ("apiVersion: tollward.dev/v1alpha1\nkind: MCPSever\nmetadata: {name: x}", "kind `MCPSever` is not known"),
+        (
+            "apiVersion: tollward.dev/v1alpha1\nkind: MCPSever\nmetadata: {name: x}",
+            "kind `MCPSever` is not known; there are MCPServer",
+        ),
         ("apiVersion: tollward.dev/v9\nkind: MCPServer\nmetadata: {name: x}", "use tollward.dev/v1alpha1"),
         ("apiVersion: tollward.dev/v1alpha1\nkind: MCPServer\nmetadata: {}", "metadata.name"),
-        ("a: 1\na: 2", "duplicate"),
+        ("a: 1\na: 2", "the key `a` stands twice; keep one of them"),
+        (
+            "a: &a [x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e]",
+            "split it up",
+        ),
     ] {
         let found = errors(text);
         assert!(found.iter().any(|error| error.contains(expected)), "{expected}: {found:?}");
