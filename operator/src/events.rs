@@ -5,7 +5,7 @@ use crate::subject::Subject;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use tollward_api::condition::ConditionType;
+use tollward_api::condition::{ConditionReason, ConditionType};
 
 /// Most bytes of an event's note.
 const MAX_NOTE: usize = 1000;
@@ -29,7 +29,7 @@ impl Events {
             return;
         };
         let event = Event {
-            type_: if condition.status == "False" { EventType::Warning } else { EventType::Normal },
+            type_: kind(condition),
             reason: condition.reason.clone(),
             note: Some(bounded(&condition.message)),
             action: "Reconcile".to_owned(),
@@ -46,10 +46,38 @@ pub const fn tollward_controller() -> &'static str {
     "tollward.dev/operator"
 }
 
+/// Something to look at, or the ordinary course of things. Every edit is pending for a moment.
+fn kind(condition: &Condition) -> EventType {
+    if condition.status == "False" && condition.reason != ConditionReason::Pending.as_str() {
+        EventType::Warning
+    } else {
+        EventType::Normal
+    }
+}
+
 fn bounded(message: &str) -> String {
     let mut end = message.len().min(MAX_NOTE);
     while !message.is_char_boundary(end) {
         end = end.saturating_sub(1);
     }
     message.get(..end).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kind;
+    use crate::condition::{Verdict, merge};
+    use jiff::Timestamp;
+    use kube::runtime::events::EventType;
+    use tollward_api::condition::{ConditionReason, ConditionType};
+
+    #[test]
+    fn what_only_takes_a_moment_is_no_warning() {
+        let ready = |verdict: Verdict| kind(&merge(&[], &[verdict], None, Timestamp::UNIX_EPOCH)[0]);
+        let no = |reason| ready(Verdict::no(ConditionType::Ready, reason, "because"));
+        assert_eq!(no(ConditionReason::Pending), EventType::Normal);
+        assert_eq!(no(ConditionReason::InvalidRule), EventType::Warning);
+        assert_eq!(no(ConditionReason::ReplicasUnavailable), EventType::Warning);
+        assert_eq!(ready(Verdict::yes(ConditionType::Ready, ConditionReason::Ready, "fine")), EventType::Normal);
+    }
 }

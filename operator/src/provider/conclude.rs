@@ -121,7 +121,10 @@ fn programmed(reports: &[(String, ProviderState)]) -> Verdict {
         return Verdict::no(kind, ConditionReason::IntrospectionFailed, message);
     }
     if unready.is_empty() {
-        return Verdict::yes(kind, ConditionReason::Programmed, format!("{} replicas have its keys.", reports.len()));
+        let count = reports.len();
+        let message =
+            if count == 1 { "1 replica has its keys.".to_owned() } else { format!("{count} replicas have its keys.") };
+        return Verdict::yes(kind, ConditionReason::Programmed, message);
     }
     let says = |(pod, state): &&(String, ProviderState)| {
         format!("{pod}: {}", state.error.as_deref().unwrap_or("keys were not fetched yet"))

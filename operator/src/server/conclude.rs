@@ -230,7 +230,9 @@ fn programmed(running: &Running) -> Verdict {
 fn unprogrammed(running: &Running) -> Verdict {
     let kind = ConditionType::Programmed;
     let count = running.replicas.iter().filter(|replica| replica.enforces(&running.digest)).count();
-    let so_far = format!("{count} of {} replicas enforce the current configuration.", running.wanted);
+    // During a rollout there are more pods than wanted, and those that go still serve.
+    let all = i64::try_from(running.replicas.len()).unwrap_or(i64::MAX).max(running.wanted);
+    let so_far = format!("{count} of {all} replicas enforce the current configuration.");
     let unknown = |replica: &Replica| match &replica.answer {
         Ok(_) | Err(ReportError::NotStarted) => None,
         Err(error @ (ReportError::Silent(_) | ReportError::Unverified(_) | ReportError::Nonsense(_))) => {
@@ -270,12 +272,28 @@ fn serving(running: &Running) -> Verdict {
     if running.wanted == 0 {
         return Verdict::no(kind, ConditionReason::ReplicasUnavailable, "The server is scaled to no replicas.");
     }
-    if running.seen && running.available >= running.wanted {
-        return Verdict::yes(kind, ConditionReason::Ready, ConditionReason::Ready.meaning());
+    if !running.seen {
+        return Verdict::no(kind, ConditionReason::Pending, "A change of the pods has not been taken up yet.");
+    }
+    if running.available >= running.wanted {
+        return Verdict::yes(kind, ConditionReason::Ready, served(running));
     }
     let advice = if reasons.is_empty() { "Look at the pods' events.".to_owned() } else { reasons.join("; ") };
     let message = format!("{} of {} replicas are ready. {advice}", running.available, running.wanted);
     Verdict::no(kind, ConditionReason::ReplicasUnavailable, message)
+}
+
+/// An older pod goes on serving until a newer one is ready. That is what it is for, and hides a new one that never will be.
+fn served(running: &Running) -> String {
+    let older = running.total.saturating_sub(running.updated);
+    if older == 0 {
+        return ConditionReason::Ready.meaning().to_owned();
+    }
+    format!(
+        "Requests are served, but {older} of {} pods are from before the last change of the workload: newer ones replace them \
+         once they are ready. If that takes long, look at the events of the newer pods.",
+        running.total
+    )
 }
 
 /// A server is ready if everything holds; else the first condition that does not says why.

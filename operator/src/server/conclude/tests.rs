@@ -147,9 +147,29 @@ fn a_programmed_server_whose_pods_are_not_ready_says_why() {
 }
 
 #[test]
+fn pods_that_wait_for_newer_ones_are_told_while_they_serve() {
+    let stuck = running(|it| {
+        it.total = 2;
+        it.replicas.push(replica(Ok(report(DIGEST))));
+    });
+    let (holds, reason, message) = ready(&stuck);
+    assert_eq!((holds, reason), (Holds::True, ConditionReason::Ready), "the older pod serves");
+    assert!(message.contains("1 of 2 pods") && message.contains("events"), "{message}");
+    assert_eq!(ready(&running(|_| {})).2, ConditionReason::Ready.meaning());
+}
+
+#[test]
+fn replicas_are_counted_among_all_that_there_are() {
+    let rolling = running(|it| it.replicas.push(replica(Ok(report("sha256:old")))));
+    let message = verdict(&rolling, ConditionType::Programmed).message;
+    assert!(message.contains("1 of 2 replicas"), "{message}");
+}
+
+#[test]
 fn numbers_of_an_older_deployment_prove_nothing() {
     let outcome = running(|it| it.seen = false);
-    assert_eq!(ready(&outcome).0, Holds::False);
+    let (holds, reason, message) = ready(&outcome);
+    assert_eq!((holds, reason), (Holds::False, ConditionReason::Pending), "{message}");
     assert!(!outcome.is_settled());
 }
 
