@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// The only thing an outsider is told. One text for closed, filtered, denied, unverified and malformed alike, or whoever
 /// may name a URL could map the network with it.
-const PUBLIC_MESSAGE: &str = "the URL could not be fetched; the operator's log has the cause";
+const PUBLIC_MESSAGE: &str = "the URL could not be fetched; the cause is in the log of the operator or replica that tried. Plain http, \
+                              and addresses that are not public, need the installer's consent (`dial.allow`)";
 
 /// Longest piece of a server's answer that an error repeats, in characters.
 const MAX_QUOTE: usize = 200;
