@@ -14,13 +14,18 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use url::Url;
 
+/// Why the demonstration's build has no command that talks to a cluster, and where to get one.
+#[cfg(not(feature = "cluster"))]
+pub(crate) const NO_CLUSTER: &str =
+    "this build was made for the demonstration and talks to no cluster; `cargo install --path cli` makes a whole one";
+
 /// Authorization, rate limits and audit in front of MCP servers.
 #[derive(Debug, Parser)]
 #[command(
     name = "tollward",
     version,
     arg_required_else_help = true,
-    after_help = "Examples:\n  tollward dev -f manifests -- node server.js     try a policy on this machine\n  tollward check -f manifests                     is it valid?\n  tollward explain -f manifests --token t --tool x  would this call pass?\n  tollward render -f manifests                    what would the operator make of it?"
+    after_help = "Examples:\n  tollward dev -f manifests -- node server.js         try a policy on this machine\n  tollward check -f manifests                         is it valid?\n  tollward explain -f manifests --token t --tool x    would this call pass?\n  tollward render -f manifests                        what would the operator make of it?\n  tollward revoke --provider company --subject ada    refuse tokens that would still be good"
 )]
 pub(crate) struct Arguments {
     /// What to do.
@@ -46,7 +51,7 @@ pub(crate) enum Command {
     Check(Files),
     /// Print what the operator would make of manifests, as YAML. Exit code 1 if they are invalid.
     #[command(
-        after_help = "Examples:\n  tollward render -f examples/catalog\n  tollward render -f examples/catalog -o config     only the data plane's configuration\n  tollward render -f examples/catalog -o children | kubectl diff -f -"
+        after_help = "Examples:\n  tollward render -f examples/catalog\n  tollward render -f examples/catalog -o config     only the data plane's configuration\n  tollward render -f examples/catalog -o children\n  kubectl get mcpserver,ratelimitpolicy,identityprovider -n shop -o yaml > live.yaml\n  tollward render -f live.yaml -o children | kubectl diff -f -    after an edit of live.yaml: what it would change\n\nNames of objects and selectors have the server's uid in them, so a comparison with a cluster needs the copy from there.\nThe Secret with keys, and what the installation sets, differ always."
     )]
     Render(RenderArguments),
     /// Refuse tokens that would still be good, on every server that accepts them, and end their holders' streams.
@@ -55,6 +60,17 @@ pub(crate) enum Command {
         after_help = "Examples:\n  tollward revoke --provider company --subject ada --reason 'her laptop was stolen'\n  tollward revoke --provider company --token token.txt\n  tollward revoke --provider company --issued-before now --wait=1m    everybody signs in again\n  tollward revoke --provider company --list\n  kubectl tollward revoke --provider company --undo NAME              once `tollward` is linked as kubectl-tollward\n\nIt needs the right to get and patch the IdentityProvider, and to list MCPServers in order to wait. It writes `spec.deny`: a provider that is written by other tools must not own that list there."
     )]
     Revoke(Box<RevokeArguments>),
+    /// Not in this build, which was made for the demonstration.
+    #[cfg(not(feature = "cluster"))]
+    #[command(
+        disable_help_flag = true,
+        after_help = "Examples:\n  tollward revoke --provider company --subject ada    after `cargo install --path cli`"
+    )]
+    Revoke {
+        /// What was typed.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        typed: Vec<OsString>,
+    },
     /// Play the walk-through of `dev` against a server in a cluster, and check every answer.
     #[command(
         after_help = "Examples:\n  tollward walkthrough -f examples/catalog --connect catalog-tollward.shop.svc=127.0.0.1:8443 \\\n    --connect idp.example.com=127.0.0.1:8080 --authorities ca.crt --behind http://127.0.0.1:3000/mcp \\\n    --decoy https://elsewhere.example.com/mcp < records\n\nThe manifests are those that the cluster has. Ports come from `kubectl port-forward`, and the audit records from\n`kubectl logs --follow`, on standard input. The identity provider must let clients register, sign in Ada and Grace\nby a page with one form, and give Grace the better tier. `cargo xtask demo --cluster` sets all of it up."

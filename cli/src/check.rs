@@ -29,11 +29,7 @@ pub(crate) fn run(files: &Files, screen: &Screen) -> ExitCode {
     }
     print_notices(&notices, screen);
     if manifests.servers() == 0 {
-        // Silence would read as consent in a pipeline that checks the wrong folder.
-        problems.push(Problem::new(
-            "nothing was judged: there is no MCPServer in these files; a RateLimitPolicy or IdentityProvider is judged with the \
-             servers that use it, so name their files as well",
-        ));
+        problems.push(Problem::nothing_judged());
     }
     if problems.is_empty() { ExitCode::SUCCESS } else { refuse(&Refused(problems), screen) }
 }

@@ -41,6 +41,14 @@ pub(crate) fn run(arguments: DevArguments, screen: &Arc<Screen>) -> anyhow::Resu
         arguments.upstream.is_some() || !arguments.server_command.is_empty(),
         "which MCP server? Add its command after two dashes, for instance `-- node server.js`, or --upstream URL"
     );
+    for secret in &arguments.secrets {
+        anyhow::ensure!(
+            secret.folder.is_dir(),
+            "--secret {}: {} is no folder; make one with a file for each key",
+            secret.name,
+            secret.folder.display()
+        );
+    }
     let compiled = match manifests::compile(&arguments.files.filename, arguments.server.as_deref()) {
         Ok(compiled) => compiled,
         Err(refused) => return Ok(check::refuse(&refused, screen)),

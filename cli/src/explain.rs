@@ -73,7 +73,9 @@ fn answer(arguments: &ExplainArguments, mut config: SidecarConfig) -> anyhow::Re
         let faults = keys::fetched(&parts.providers).await;
         let mut explanation = explain(&route, &question.headers, &question.body, clock.unix_seconds()).await;
         if explanation.decision == Decision::Unknown && !faults.is_empty() {
-            explanation.detail = Some(faults.join("; "));
+            let faults = faults.join("; ");
+            explanation.detail =
+                Some(format!("{faults}. This machine asked; if it can't reach the issuer, use --jwks"));
         }
         Ok(explanation)
     })

@@ -45,6 +45,8 @@ fn run(command: Command, screen: &Arc<Screen>) -> anyhow::Result<ExitCode> {
         Command::Dev(wanted) => dev::run(*wanted, screen),
         #[cfg(feature = "cluster")]
         Command::Revoke(wanted) => revoke::run(&wanted, screen),
+        #[cfg(not(feature = "cluster"))]
+        Command::Revoke { typed: _ } => anyhow::bail!(arguments::NO_CLUSTER),
         Command::Walkthrough(wanted) => visit::run(*wanted, screen),
         Command::Completions { shell } => {
             let mut script = Vec::new();

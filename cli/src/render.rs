@@ -1,9 +1,8 @@
 //! `tollward render`: what the operator would make of manifests, as YAML documents that kubectl reads.
 
 use crate::arguments::{Output, RenderArguments};
-use crate::check::refuse;
-use crate::manifests::{self, Judged, Manifests, Refused};
-use crate::screen::Screen;
+use crate::manifests::{self, Judged, Manifests, Problem, Refused};
+use crate::screen::{Screen, printable};
 use anyhow::Context as _;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -13,8 +12,11 @@ use tollward_desired::{Children, Desired, KeyEntry, KeysSecret, desired};
 pub(crate) fn run(arguments: &RenderArguments, screen: &Screen) -> anyhow::Result<ExitCode> {
     let manifests = match manifests::read(&arguments.files.filename) {
         Ok(manifests) => manifests,
-        Err(refused) => return Ok(refuse(&refused, screen)),
+        Err(refused) => return Ok(comment(&refused, screen)),
     };
+    if manifests.servers() == 0 {
+        return Ok(comment(&Refused(vec![Problem::nothing_judged()]), screen));
+    }
     let mut code = ExitCode::SUCCESS;
     for notice in &manifests.notices {
         screen.line(&format!("# note: {notice}"));
@@ -22,15 +24,20 @@ pub(crate) fn run(arguments: &RenderArguments, screen: &Screen) -> anyhow::Resul
     for server in 0..manifests.servers() {
         match make(&manifests, server) {
             Ok((judged, made)) => print(&judged, made, arguments.output, screen)?,
-            Err(refused) => {
-                for problem in &refused.0 {
-                    screen.line(&format!("# invalid: {}", problem.to_string().replace('\n', " ")));
-                }
-                code = ExitCode::FAILURE;
-            }
+            Err(refused) => code = comment(&refused, screen),
         }
     }
     Ok(code)
+}
+
+/// Says what is wrong as comments: what is printed may go to kubectl.
+fn comment(refused: &Refused, screen: &Screen) -> ExitCode {
+    for problem in &refused.0 {
+        for (number, line) in problem.to_string().lines().enumerate() {
+            screen.line(&format!("# {}{}", if number == 0 { "invalid: " } else { "  " }, printable(line)));
+        }
+    }
+    ExitCode::FAILURE
 }
 
 fn make(manifests: &Manifests, server: usize) -> Result<(Judged, Desired), Refused> {

@@ -26,6 +26,11 @@ pub(super) struct Question {
 
 /// Makes the request.
 pub(super) fn ask(arguments: &ExplainArguments) -> anyhow::Result<Question> {
+    let piped = |path: &Option<std::path::PathBuf>| path.as_deref() == Some(Path::new("-"));
+    ensure!(
+        !(piped(&arguments.token) && piped(&arguments.args)),
+        "--token and --args can't both be standard input; name a file for one of them"
+    );
     let method = &arguments.method;
     let revision = revision(method);
     let mut params = serde_json::Map::new();

@@ -21,6 +21,14 @@ impl Problem {
         Self { place: None, message: message.into() }
     }
 
+    /// There was nothing to judge. Silence would read as consent in a pipeline that looks at the wrong folder.
+    pub(crate) fn nothing_judged() -> Self {
+        Self::new(
+            "nothing was judged: there is no MCPServer in these files; a RateLimitPolicy or IdentityProvider is judged with the \
+             servers that use it, so name their files as well",
+        )
+    }
+
     /// A problem of the file's text.
     pub(super) fn in_text(error: &ManifestError) -> Self {
         Self::new(error.to_string())

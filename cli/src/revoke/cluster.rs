@@ -66,7 +66,7 @@ impl Cluster {
         match self.client.request(request).await {
             Ok(changed) => Ok(Patched::Done(changed)),
             Err(kube::Error::Api(status)) if matches!(status.code, 409 | 422) => Ok(Patched::Refused(status.message)),
-            Err(error) => Err(error).with_context(|| {
+            Err(error) => Err(said(error)).with_context(|| {
                 format!("IdentityProvider {}/{name} can't be changed, so that nothing is revoked", self.namespace)
             }),
         }
@@ -87,6 +87,27 @@ impl Cluster {
     }
 
     async fn get(&self, uri: &str) -> anyhow::Result<Value> {
-        Ok(self.client.request(Request::get(uri).body(Vec::new())?).await?)
+        self.client.request(Request::get(uri).body(Vec::new())?).await.map_err(said)
+    }
+}
+
+/// What the API server says, in its words only.
+fn said(error: kube::Error) -> anyhow::Error {
+    if let kube::Error::Api(status) = &error {
+        return anyhow::anyhow!("the API server says: {}", status.message);
+    }
+    error.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said;
+    use kube::core::Status;
+
+    #[test]
+    fn a_refusal_of_the_api_server_is_told_in_its_words_alone() {
+        let status = Status::failure("identityproviders.tollward.dev \"x\" not found", "NotFound").with_code(404);
+        let error = said(kube::Error::Api(status.boxed()));
+        assert_eq!(error.to_string(), "the API server says: identityproviders.tollward.dev \"x\" not found");
     }
 }

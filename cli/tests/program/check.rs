@@ -128,6 +128,24 @@ fn render_of_invalid_manifests_says_so_and_fails() {
 }
 
 #[test]
+fn render_prints_what_is_wrong_as_comments_so_that_kubectl_can_read_it() {
+    let policy = "apiVersion: tollward.dev/v1alpha1\nkind: RateLimitPolicy\nmetadata: {name: calls, namespace: shop}
+spec: {targetRefs: [{name: catalog}], limits: [{name: each, rates: [{requests: 10, window: 1m}]}]}";
+    for (name, text, expected) in [
+        ("a.yaml", "a: [", "# invalid: manifests/a.yaml: "),
+        ("a.yaml", policy, "# invalid: nothing was judged"),
+        ("a.txt", "", "# invalid: nothing was judged"),
+    ] {
+        let (text, code) = Manifests::of(&[(name, text)]).run(&["render", "-f", "manifests"]);
+        assert!(text.contains(expected) && text.lines().all(|line| line.starts_with('#')), "{text}");
+        assert_eq!(code, Some(1), "{text}");
+    }
+    let (text, code) = Manifests::of(&[]).run(&["render", "-f", "nowhere"]);
+    assert!(text.starts_with("# invalid: nowhere: No such file"), "{text}");
+    assert_eq!(code, Some(1));
+}
+
+#[test]
 fn completions_know_the_commands_and_help_has_examples() {
     let manifests = Manifests::of(&[]);
     for shell in ["bash", "zsh", "fish"] {

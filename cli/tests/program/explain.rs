@@ -131,3 +131,11 @@ fn what_can_not_be_told_is_exit_code_two() {
     let (text, code) = manifests.run(&["explain", "-f", "manifests", "--tool", "get_x", "--jwks", "jwks.json"]);
     assert!(text.contains("credentials_missing") && code == Some(1), "{text}");
 }
+
+#[test]
+fn standard_input_can_not_be_token_and_arguments_at_once() {
+    let (manifests, _) = shop(&json!({}), "{}");
+    let (text, code) = manifests.run(&["explain", "-f", "manifests", "--tool", "pay", "--token", "-", "--args", "-"]);
+    assert!(text.contains("--token and --args can't both be standard input"), "{text}");
+    assert_eq!(code, Some(2));
+}
