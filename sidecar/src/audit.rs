@@ -7,6 +7,7 @@
 //! Guarantees: exactly one close per begin, also when a future is dropped. Only verified facts about the caller; never a
 //! token or a raw session id.
 
+mod limits;
 mod lines;
 mod otel;
 mod record;

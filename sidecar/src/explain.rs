@@ -119,6 +119,8 @@ pub struct LimitExplanation {
     pub window_seconds: u64,
     /// Most requests at once.
     pub burst: u32,
+    /// As many requests the call counts for.
+    pub cost: u32,
 }
 
 /// Explains a POST with these headers and this body at a time, in seconds since the epoch.
@@ -209,6 +211,7 @@ fn limit(charge: &tollward_policy::limits::Charge<'_>) -> LimitExplanation {
         requests: charge.rate.requests,
         window_seconds: charge.rate.window.as_secs(),
         burst: charge.rate.burst.get(),
+        cost: charge.cost,
     }
 }
 

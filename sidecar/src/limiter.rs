@@ -1,141 +1,116 @@
-//! State of the rate limits on this replica: GCRA by governor over a bounded store.
+//! State of the rate limits on this replica: times of arrival (GCRA) in bounded tables, and what is open at once.
 //!
-//! Guarantees: a charge that fails gives back what the same call was charged before; no window exceeds its requests;
-//! memory is bounded by [`KEYS_PER_LIMIT`] keys a limit. Limits that a new configuration does not change keep their
-//! state. Assumptions: one replica. With more, each counts for itself.
+//! Guarantees: a call is charged to all of its limits or to none; no window exceeds its requests; a budget that is in use
+//! is never forgotten; memory is bounded by [`KEYS`]. Limits keep their state over a change of configuration: what a caller
+//! owes is a time, which a changed rate takes over. Assumptions: one replica. With more, each counts for itself.
 
 mod bucket;
+mod concurrency;
+mod gauge;
+mod key;
+mod local;
+mod route;
+mod standing;
+mod store;
+mod table;
+mod tidy;
 
-pub use bucket::{Bucket, Exceeded};
+pub use bucket::{Bucket, Timer};
+pub use concurrency::Permit;
+pub use gauge::gauge;
+pub use local::Local;
+pub use route::{Held, RouteLimiter};
+pub use standing::Standing;
+pub use store::{Cause, Charged, Charging, LimitStore, Refusal, at_once};
+pub use table::{Refused, Room, Table};
+pub use tidy::tidy;
 
+use concurrency::Open;
 use governor::clock::{Clock, DefaultClock};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tollward_policy::limits::{Charge, Rate};
+use tollward_policy::limits::LimitSet;
 
-/// Keys that one limit remembers; the least recently used beyond it start anew.
-pub const KEYS_PER_LIMIT: usize = 100_000;
+/// Callers that the limits of the process count at once, all limits together: 25 to 50 MiB.
+pub const KEYS: usize = 1_000_000;
+/// Callers that one limit counts at once, so that one that is flooded leaves room for others.
+pub const KEYS_PER_LIMIT: usize = KEYS / 2;
 
-/// How a limit stands after a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// `policy/limit`.
-    pub limit: String,
-    /// The caller's tier.
-    pub tier: String,
-    /// Requests per window.
-    pub requests: u32,
-    /// The window.
-    pub window: Duration,
-    /// Requests that may come at once right now.
-    pub remaining: u32,
-    /// Time until the full burst is there again.
-    pub reset: Duration,
-    /// Set on the limit that refused: when one more request will pass.
-    pub retry_after: Option<Duration>,
-}
-
+/// Which limit of which route, and which tier.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct BucketName {
+struct Name {
     route: String,
     limit: String,
     tier: String,
-    requests: u32,
-    window: Duration,
-    emission: Duration,
 }
 
 /// All limits of the process.
 #[derive(Debug)]
 pub struct Limiter<C: Clock = DefaultClock> {
-    clock: C,
-    buckets: Mutex<HashMap<BucketName, Arc<Bucket<C>>>>,
-}
-
-/// The limits of one route under one configuration: found once, then charged without a global lock.
-#[derive(Debug)]
-pub struct RouteLimiter<C: Clock = DefaultClock> {
-    buckets: HashMap<(String, String), Arc<Bucket<C>>>,
+    timer: Timer<C>,
+    room: Arc<Room>,
+    tables: Mutex<HashMap<Name, Arc<Table>>>,
+    open: Mutex<HashMap<Name, Arc<Open>>>,
 }
 
 impl<C: Clock + Clone> Limiter<C> {
     /// No limit has any state yet.
     pub fn new(clock: C) -> Self {
-        Self { clock, buckets: Mutex::new(HashMap::new()) }
+        Self {
+            timer: Timer::new(clock),
+            room: Arc::new(Room::new(KEYS)),
+            tables: Mutex::default(),
+            open: Mutex::default(),
+        }
     }
 
     /// Finds or makes the state of a route's limits.
-    pub fn route<'a>(&self, route: &str, rates: impl IntoIterator<Item = (&'a str, &'a str, Rate)>) -> RouteLimiter<C> {
-        let mut known = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut buckets = HashMap::new();
-        for (limit, tier, rate) in rates {
-            let name = BucketName {
-                route: route.to_owned(),
-                limit: limit.to_owned(),
-                tier: tier.to_owned(),
-                requests: rate.requests,
-                window: rate.window,
-                emission: rate.emission,
-            };
-            let bucket =
-                known.entry(name).or_insert_with(|| Arc::new(Bucket::new(rate, KEYS_PER_LIMIT, self.clock.clone())));
-            buckets.insert((limit.to_owned(), tier.to_owned()), bucket.clone());
-        }
-        RouteLimiter { buckets }
+    pub fn route(&self, route: &str, limits: &LimitSet) -> RouteLimiter<C> {
+        let name = |limit: &str, tier: &str| Name { route: route.into(), limit: limit.into(), tier: tier.into() };
+        let table = || Arc::new(Table::new(KEYS_PER_LIMIT, self.room.clone()));
+        let buckets = limits.rates().iter().map(|named| {
+            let table = find(&self.tables, name(&named.id, &named.tier), table);
+            Bucket::new(named.rate, table, self.timer.clone())
+        });
+        let local = Local::new(buckets.collect());
+        let open = limits
+            .holds_of_route()
+            .iter()
+            .map(|(limit, tier)| find(&self.open, name(limit, tier), || Arc::new(Open::new())));
+        RouteLimiter::new(local, open.collect())
     }
 
     /// Forgets limits that no route uses any more.
     pub fn sweep(&self) {
-        let mut known = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, bucket| Arc::strong_count(bucket) > 1);
+        keep_used(&self.tables);
+        keep_used(&self.open);
     }
-}
 
-impl<C: Clock + Clone> RouteLimiter<C> {
-    /// Charges a call to each of its limits, or to none: the limit that refuses comes last in the result.
-    pub fn charge(&self, charges: &[Charge<'_>]) -> Result<Vec<Standing>, Vec<Standing>> {
-        let mut standings = Vec::with_capacity(charges.len());
-        let mut taken: Vec<(&Bucket<C>, &str)> = Vec::with_capacity(charges.len());
-        for charge in charges {
-            let Some(bucket) = self.buckets.get(&(charge.id.to_owned(), charge.tier.to_owned())) else {
-                // A limit without state can't be counted, so it refuses.
-                standings.push(standing(charge, 0, charge.rate.window, Some(charge.rate.window)));
-                refund(&taken);
-                return Err(standings);
-            };
-            match bucket.charge(&charge.key) {
-                Ok(remaining) => {
-                    taken.push((bucket, &charge.key));
-                    standings.push(standing(charge, remaining, bucket.reset(remaining), None));
-                }
-                Err(Exceeded { retry_after }) => {
-                    refund(&taken);
-                    standings.push(standing(charge, 0, bucket.reset(0), Some(retry_after)));
-                    return Err(standings);
-                }
-            }
+    /// Keys that have a count, by limit; routes and tiers together.
+    pub fn keys(&self) -> Vec<(String, usize)> {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys: HashMap<&str, usize> = HashMap::new();
+        for (name, table) in tables.iter() {
+            *keys.entry(&name.limit).or_default() += table.len();
         }
-        Ok(standings)
+        keys.into_iter().map(|(limit, keys)| (limit.to_owned(), keys)).collect()
+    }
+
+    fn tidy(&self, turn: usize) {
+        let tables: Vec<_> = self.tables.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for table in tables {
+            table.tidy(turn, self.timer.now());
+        }
     }
 }
 
-fn refund<C: Clock + Clone>(taken: &[(&Bucket<C>, &str)]) {
-    for (bucket, key) in taken {
-        bucket.refund(key);
-    }
+fn find<T>(known: &Mutex<HashMap<Name, Arc<T>>>, name: Name, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
+    known.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_insert_with(make).clone()
 }
 
-fn standing(charge: &Charge<'_>, remaining: u32, reset: Duration, retry_after: Option<Duration>) -> Standing {
-    Standing {
-        limit: charge.id.to_owned(),
-        tier: charge.tier.to_owned(),
-        requests: charge.rate.requests,
-        window: charge.rate.window,
-        remaining,
-        reset,
-        retry_after,
-    }
+fn keep_used<T>(known: &Mutex<HashMap<Name, Arc<T>>>) {
+    known.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, state| Arc::strong_count(state) > 1);
 }
 
 #[cfg(test)]

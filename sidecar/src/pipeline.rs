@@ -1,6 +1,6 @@
 //! The one way of a request through Tollward.
 //!
-//! Flow: admit -> route -> origin -> discovery -> identify (with the limit of failed authentications) -> understand -> resume
+//! Flow: admit -> route -> origin -> discovery -> identify (with the limits of addresses) -> understand -> resume
 //! -> authorize -> charge -> assume -> forward -> deliver. Each stage's output has private fields and is the only input of the
 //! next, so that no stage can be left out.
 //!
@@ -125,7 +125,7 @@ impl Pipeline {
         let understood = understand::understand(identified, &self.capacity, trail).await?;
         let resumed = resume::resume(understood, self.state.clock())?;
         let permitted = authorize::authorize(resumed)?;
-        let charged = charge::charge(permitted)?;
+        let charged = charge::charge(permitted).await?;
         Ok(Judged::Call(Box::new(assume::assume(charged, trail).await?), version))
     }
 

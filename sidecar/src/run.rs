@@ -4,7 +4,7 @@
 use crate::audit::{AuditSink, Auditor, Fanout, OtelSink};
 use crate::authenticate::{Fetch, GuardedFetch, ProofMemory, Providers, TokenCache};
 use crate::clock::Clock;
-use crate::limiter::Limiter;
+use crate::limiter::{Limiter, gauge, tidy};
 use crate::listen::{Acceptor, Bounds, Certificate, Peer, Stamp, TlsError, mutual, serve, server};
 use crate::observe::{Observed, probes, report};
 use crate::pipeline::{Capacity, GuessLimiter, Pipeline, client};
@@ -147,6 +147,8 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         last_tasks.spawn(serve(listener, Some(tls), small, last.clone(), routed(report(observed))));
         report_address = Some(address);
     }
+    gauge(parts.limiter.clone(), &setup.telemetry.meter());
+    tasks.spawn(tidy(parts.limiter.clone(), ending.clone()));
     let watch = ConfigWatch { path: setup.config, stamp, parts, state, process, restart_required };
     tasks.spawn(watch.run(ending.clone()));
     tasks.spawn(watch_certificates(certificates, ending.clone()));
@@ -162,7 +164,7 @@ fn pipeline(setup: &Setup, state: &Arc<State>, loaded: &Loaded, ending: &Cancell
         auditor: Auditor::new(Arc::new(Fanout(sinks)), setup.clock.clone()),
         tracing: Tracing::new(&setup.telemetry),
         upstream: client(Duration::from_secs(u64::from(connect))),
-        guesses: GuessLimiter::new(DefaultClock::default()),
+        guesses: GuessLimiter::new(&DefaultClock::default()),
         capacity: Capacity::new(loaded.config.process.http.max_in_flight as usize),
         draining: ending.clone(),
     }
@@ -184,7 +186,7 @@ pub fn parts(dial: &DialConfig, keys: Option<Arc<dyn Fetch>>, clock: Arc<dyn Clo
         tokens: Arc::new(TokenCache::new()),
         proofs: Arc::new(ProofMemory::new(clock.unix_seconds())),
         identities: Identities::new(Arc::new(endpoint)),
-        limiter: Limiter::new(DefaultClock::default()),
+        limiter: Arc::new(Limiter::new(DefaultClock::default())),
         clock,
         own_session_keys: Mutex::default(),
         known: Mutex::default(),

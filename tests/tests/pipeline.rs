@@ -12,6 +12,8 @@
     reason = "outside of test functions too, a failed expectation is how these tests fail"
 )]
 
+#[path = "pipeline/addresses.rs"]
+mod addresses;
 #[path = "pipeline/authentication.rs"]
 mod authentication;
 #[path = "pipeline/authorization.rs"]
@@ -22,6 +24,8 @@ mod bound;
 mod browsers;
 #[path = "pipeline/certificates.rs"]
 mod certificates;
+#[path = "pipeline/concurrency.rs"]
+mod concurrency;
 #[path = "pipeline/conditions.rs"]
 mod conditions;
 #[path = "pipeline/discovery.rs"]

@@ -68,8 +68,9 @@ fn about(rule: &RuleExplanation) -> String {
 }
 
 fn rate(limit: &LimitExplanation) -> String {
+    let cost = if limit.cost == 1 { String::new() } else { format!("; the call counts for {}", limit.cost) };
     format!(
-        "{}, tier `{}`: {} in {} s, {} at once",
+        "{}, tier `{}`: {} in {} s, {} at once{cost}",
         limit.limit, limit.tier, limit.requests, limit.window_seconds, limit.burst
     )
 }

@@ -5,6 +5,7 @@ use crate::owned::{ASSERTION_VARIABLES, SIDECAR_UID};
 use crate::ports;
 use kube::core::{Message, Rule};
 use tollward_policy::config::taken_headers;
+use tollward_policy::limits::CLAIMS_OF_CLIENTS;
 use tollward_policy::scope::OMNIBUS;
 
 /// A rule with a fixed message.
@@ -73,6 +74,18 @@ pub(crate) fn free_variable() -> Rule {
         format!("!self.name.startsWith('{ASSERTION_VARIABLES}')"),
         format!(
             "'environment variable ' + self.name + ' is set by Tollward: names that start with {ASSERTION_VARIABLES} are reserved'"
+        ),
+    )
+}
+
+/// A claim that decides what a caller is entitled to: generated from the list that the data plane refuses as well.
+pub(crate) fn claim_of_provider(field: &str) -> Rule {
+    let names: Vec<_> = CLAIMS_OF_CLIENTS.iter().map(|name| format!("'{name}'")).collect();
+    naming(
+        format!("!(self in [{}])", names.join(", ")),
+        format!(
+            "'{field}: claim `' + self + '` is chosen by the client or its user; use one that the identity provider alone \
+             sets'"
         ),
     )
 }

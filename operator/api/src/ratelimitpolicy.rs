@@ -1,11 +1,15 @@
 //! `RateLimitPolicy`: how often callers may call the servers that it names.
 
+mod address;
+mod concurrency;
 mod limit;
 mod status;
 mod target;
 mod tiers;
 
-pub use limit::{LimitRate, RateLimit};
+pub use address::{AddressRate, BeforeAuthentication};
+pub use concurrency::{ConcurrencyLimit, Most};
+pub use limit::{LimitRate, RateLimit, ToolCost};
 pub use status::{AncestorStatus, RateLimitPolicyStatus};
 pub use target::{TargetKind, TargetReference};
 pub use tiers::{TierClients, Tiers};
@@ -38,16 +42,32 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = cel::rule(
-        "!self.targetRefs.exists(target, has(target.sectionName)) || self.limits.all(limit, !has(limit.match))",
+        "has(self.limits) || has(self.concurrency) || has(self.beforeAuthentication)",
+        "a policy must limit something: set limits, concurrency or beforeAuthentication",
+    ),
+    validation = cel::rule(
+        "!self.targetRefs.exists(target, has(target.sectionName)) || ((!has(self.limits) || self.limits.all(limit, !has(limit.match))) && (!has(self.concurrency) || self.concurrency.all(limit, !has(limit.match))))",
         "a target with sectionName already says which operations are limited, so limits must not have match",
     ),
+    validation = cel::rule(
+        "!self.targetRefs.exists(target, has(target.sectionName)) || !has(self.beforeAuthentication)",
+        "beforeAuthentication can't be of a section: before authentication nobody knows which operation is asked for",
+    ),
     validation = cel::naming(
-        "self.limits.all(limit, limit.rates.exists(rate, rate.tier == self.tiers.default))",
+        "(!has(self.limits) || self.limits.all(limit, limit.rates.exists(rate, rate.tier == self.tiers.default))) && (!has(self.concurrency) || self.concurrency.all(limit, limit.most.exists(most, most.tier == self.tiers.default)))",
         "'every limit needs a rate for the default tier `' + self.tiers.default + '`'",
     ),
     validation = cel::rule(
-        "!has(self.tiers.clients) || self.limits.all(limit, self.tiers.clients.all(entry, limit.rates.exists(rate, rate.tier == entry.tier)))",
+        "!has(self.tiers.clients) || ((!has(self.limits) || self.limits.all(limit, self.tiers.clients.all(entry, limit.rates.exists(rate, rate.tier == entry.tier)))) && (!has(self.concurrency) || self.concurrency.all(limit, self.tiers.clients.all(entry, limit.most.exists(most, most.tier == entry.tier)))))",
         "every limit needs a rate for each tier of tiers.clients",
+    ),
+    validation = cel::rule(
+        "has(self.tenantClaim) || ((!has(self.limits) || self.limits.all(limit, !has(limit.per) || !limit.per.exists(dimension, dimension == 'Tenant'))) && (!has(self.concurrency) || self.concurrency.all(limit, !has(limit.per) || !limit.per.exists(dimension, dimension == 'Tenant'))))",
+        "a limit per Tenant needs tenantClaim, the claim that names the tenant",
+    ),
+    validation = cel::rule(
+        "!has(self.limits) || !has(self.concurrency) || self.limits.all(limit, !self.concurrency.exists(other, other.name == limit.name))",
+        "limits and concurrency must not share a name, since answers and audit records go by it",
     ),
 )]
 pub struct RateLimitPolicySpec {
@@ -57,8 +77,24 @@ pub struct RateLimitPolicySpec {
     /// How callers are sorted into tiers. If not given, everybody is in the tier `default`.
     #[serde(default)]
     pub tiers: Tiers,
+    /// Claim of the access token whose text or number names the tenant, for limits per Tenant. It must be one that the
+    /// client can't choose itself. Tokens without it share one count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = cel::claim_of_provider("tenantClaim"))]
+    pub tenant_claim: Option<String>,
     /// The limits. A call must pass each that matches it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub limits: Vec<RateLimit>,
+    /// How many calls or streams may be open at once. A call must pass each that matches it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub concurrency: Vec<ConcurrencyLimit>,
+    /// What one address may send before it is known who calls. If not given, only Tollward's own bound on failed
+    /// authentication holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_authentication: Option<BeforeAuthentication>,
 }

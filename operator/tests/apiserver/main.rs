@@ -32,6 +32,8 @@ mod auth;
 mod objects;
 #[path = "../../api/tests/rules/others.rs"]
 mod others;
+#[path = "../../api/tests/rules/policies.rs"]
+mod policies;
 #[path = "../../api/tests/rules/server.rs"]
 mod server;
 #[path = "../../api/tests/rules/upstream_auth.rs"]

@@ -104,6 +104,11 @@ impl Method {
         )
     }
 
+    /// True for what has no end of its own: it is open until one side leaves.
+    pub const fn is_open_ended(self) -> bool {
+        matches!(self, Self::StreamOpen | Self::SubscriptionsListen)
+    }
+
     /// True for what is no JSON-RPC method but a use of the transport: a posted response, GET, DELETE.
     pub const fn is_transport(self) -> bool {
         matches!(self, Self::Response | Self::StreamOpen | Self::SessionEnd)

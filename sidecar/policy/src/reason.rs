@@ -93,6 +93,7 @@ reasons! {
     ConditionFailed = "condition_failed", "A rule is about this call, but its condition does not hold.", "Compare the caller and the arguments with the rule's condition; `tollward explain` evaluates it.";
     Hidden = "hidden", "The target is hidden from callers without its scopes.", "Ask the owner of the server for the scopes.";
     RateLimited = "rate_limited", "A limit is exhausted.", "Wait as long as Retry-After says.";
+    LimitsExhausted = "limits_exhausted", "A limit counts so many callers already that it can't count another.", "Wait as long as Retry-After says; the platform team should look for a flood of callers in the metric tollward.ratelimit.keys.";
     ConcurrencyLimited = "concurrency_limited", "Too many requests are in flight.", "Wait for earlier calls to end.";
 
     // Our own state

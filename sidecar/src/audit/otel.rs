@@ -3,6 +3,7 @@
 //! Names come from `tollward_telemetry::names`. Labels of metrics are bounded: reasons and methods are closed lists, and a
 //! tool becomes a label only if rules or the server itself name it.
 
+use super::limits::LimitMetrics;
 use super::record::{Call, Caller, Record};
 use super::sink::{AuditSink, SinkError};
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, Severity};
@@ -19,7 +20,7 @@ pub struct OtelSink {
     logger: Option<SdkLogger>,
     operations: Histogram<f64>,
     decisions: Counter<u64>,
-    rejections: Counter<u64>,
+    limits: LimitMetrics,
     records: Counter<u64>,
 }
 
@@ -31,7 +32,7 @@ impl OtelSink {
             logger: telemetry.audit_logger(),
             operations: meter.f64_histogram(metric::MCP_SERVER_OPERATION_DURATION).with_unit("s").build(),
             decisions: meter.u64_counter(metric::TOLLWARD_DECISIONS).build(),
-            rejections: meter.u64_counter(metric::TOLLWARD_RATELIMIT_REJECTIONS).build(),
+            limits: LimitMetrics::new(&meter),
             records: meter.u64_counter(metric::TOLLWARD_AUDIT_RECORDS).build(),
         }
     }
@@ -46,15 +47,7 @@ impl OtelSink {
         }
         self.decisions.add(1, &labels);
         self.records.add(1, &[]);
-        for limit in record.limits.iter().filter(|limit| limit.exceeded) {
-            self.rejections.add(
-                1,
-                &[
-                    KeyValue::new(attribute::TOLLWARD_RATELIMIT_NAME, limit.limit.clone()),
-                    KeyValue::new(attribute::TOLLWARD_RATELIMIT_TIER, limit.tier.clone()),
-                ],
-            );
-        }
+        self.limits.measure(&record.limits);
         if let (Some(call), Some(outcome)) = (&record.call, &record.outcome) {
             labels.push(KeyValue::new(attribute::MCP_METHOD_NAME, call.method.clone()));
             labels.push(KeyValue::new(attribute::MCP_PROTOCOL_VERSION, call.revision.clone()));

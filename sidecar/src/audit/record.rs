@@ -167,12 +167,17 @@ pub struct Decision {
 pub struct LimitState {
     /// `policy/limit`.
     pub limit: String,
-    /// The caller's tier.
+    /// The caller's tier; empty for a limit of addresses.
     pub tier: String,
-    /// Requests per window.
+    /// Requests per window, or as many as may be open at once.
     pub requests: u32,
-    /// The window in seconds.
-    pub window_seconds: u64,
+    /// The window in seconds; absent for a limit of what is open at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_seconds: Option<u64>,
+    /// As many requests the call counts for.
+    pub cost: u32,
+    /// What may come at once, if nothing came for a while.
+    pub burst: u32,
     /// What may still come at once.
     pub remaining: u32,
     /// Seconds until the full burst is there again.
@@ -239,7 +244,9 @@ impl From<&Standing> for LimitState {
             limit: standing.limit.clone(),
             tier: standing.tier.clone(),
             requests: standing.requests,
-            window_seconds: standing.window.as_secs(),
+            window_seconds: standing.window.map(|window| window.as_secs()),
+            cost: standing.cost,
+            burst: standing.burst,
             remaining: standing.remaining,
             reset_seconds: seconds_up(standing.retry_after.unwrap_or(standing.reset)),
             exceeded: standing.retry_after.is_some(),

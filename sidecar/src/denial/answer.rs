@@ -68,6 +68,7 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         | Reason::ConcurrencyLimited
         | Reason::AuditUnavailable
         | Reason::UpstreamIdentityUnavailable
+        | Reason::LimitsExhausted
         | Reason::ConfigurationStale => StatusCode::SERVICE_UNAVAILABLE,
         Reason::InternalError | Reason::ClientGone => StatusCode::INTERNAL_SERVER_ERROR,
         Reason::UpstreamUnreachable | Reason::UpstreamInvalid | Reason::UpstreamIdentityRefused => {
@@ -114,13 +115,20 @@ pub fn standing_headers(headers: &mut HeaderMap, standings: &[Standing]) {
     }
     let policies: Vec<_> = standings
         .iter()
-        .map(|standing| format!("\"{}\";q={};w={}", standing.limit, standing.requests, standing.window.as_secs()))
+        .map(|standing| match standing.window {
+            Some(window) => format!("\"{}\";q={};w={}", standing.limit, standing.requests, window.as_secs()),
+            None => format!("\"{}\";q={};qu=\"concurrent-requests\"", standing.limit, standing.requests),
+        })
         .collect();
     let states: Vec<_> = standings
         .iter()
-        .map(|standing| {
-            let time = standing.retry_after.unwrap_or(standing.reset);
-            format!("\"{}\";r={};t={}", standing.limit, standing.remaining, seconds_up(time))
+        .map(|standing| match (standing.retry_after, standing.window) {
+            // Nobody knows when a place comes free.
+            (None, None) => format!("\"{}\";r={}", standing.limit, standing.remaining),
+            (wait, _) => {
+                let time = wait.unwrap_or(standing.reset);
+                format!("\"{}\";r={};t={}", standing.limit, standing.remaining, seconds_up(time))
+            }
         })
         .collect();
     insert(headers, RATE_LIMIT_POLICY, &policies.join(", "));

@@ -71,7 +71,9 @@ async fn an_exhausted_limit_tells_the_wait_in_whole_seconds_rounded_up() {
         limit: "shop/per-tool".into(),
         tier: "basic".into(),
         requests: 60,
-        window: Duration::from_mins(1),
+        window: Some(Duration::from_mins(1)),
+        cost: 1,
+        burst: 6,
         remaining: 0,
         reset: Duration::from_secs(30),
         retry_after: Some(Duration::from_millis(11_001)),
@@ -85,6 +87,27 @@ async fn an_exhausted_limit_tells_the_wait_in_whole_seconds_rounded_up() {
     assert_eq!(body["error"]["data"]["retryAfterSeconds"], 12);
     assert_eq!(body["error"]["data"]["limit"], "shop/per-tool");
     assert_eq!(body["id"], 7);
+}
+
+#[test]
+fn a_limit_of_what_is_open_at_once_has_neither_window_nor_reset() {
+    let standing = |remaining, retry_after| Standing {
+        limit: "shop/streams".into(),
+        tier: "basic".into(),
+        requests: 2,
+        window: None,
+        cost: 1,
+        burst: 2,
+        remaining,
+        reset: Duration::ZERO,
+        retry_after,
+    };
+    let mut headers = http::HeaderMap::new();
+    standing_headers(&mut headers, &[standing(1, None)]);
+    assert_eq!(header(&headers, "ratelimit-policy").unwrap(), "\"shop/streams\";q=2;qu=\"concurrent-requests\"");
+    assert_eq!(header(&headers, "ratelimit").unwrap(), "\"shop/streams\";r=1");
+    standing_headers(&mut headers, &[standing(0, Some(Duration::from_secs(1)))]);
+    assert_eq!(header(&headers, "ratelimit").unwrap(), "\"shop/streams\";r=0;t=1");
 }
 
 #[test]

@@ -1,84 +1,60 @@
-//! One limit of one tier: a count per key.
+//! One limit of one tier: its rate, its counts and the time.
 
-use governor::clock::Clock;
-use governor::middleware::{NoOpMiddleware, StateInformationMiddleware};
-use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed, StateStore};
-use governor::{Quota, RateLimiter};
-use quick_cache::sync::Cache;
-use std::convert::Infallible;
+use super::table::{Refused, Table};
+use governor::clock::{Clock, Reference as _};
 use std::sync::Arc;
 use std::time::Duration;
-use tollward_policy::limits::Rate;
+use tollward_policy::limits::{Admitted, Rate};
 
-/// Refused, and when one more request would pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exceeded {
-    /// From now on.
-    pub retry_after: Duration,
+/// Nanoseconds since the start of the process, by a clock that never goes back.
+#[derive(Debug, Clone)]
+pub struct Timer<C: Clock> {
+    clock: C,
+    start: C::Instant,
 }
 
-/// Counts by key, bounded.
-#[derive(Debug)]
+impl<C: Clock> Timer<C> {
+    /// Starts now.
+    pub fn new(clock: C) -> Self {
+        Self { start: clock.now(), clock }
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.clock.now().duration_since(self.start).as_u64()
+    }
+}
+
+/// Counts of one rate.
+#[derive(Debug, Clone)]
 pub struct Bucket<C: Clock> {
     rate: Rate,
-    store: Store,
-    clock: C,
-    limiter: RateLimiter<String, Store, C, StateInformationMiddleware>,
+    table: Arc<Table>,
+    timer: Timer<C>,
 }
 
-/// governor's state, in a cache that never holds more than its capacity.
-#[derive(Debug, Clone)]
-struct Store(Arc<Cache<String, Arc<InMemoryState>>>);
-
-impl StateStore for Store {
-    type Key = String;
-
-    fn measure_and_replace<T, F, E>(&self, key: &Self::Key, f: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let fresh = || Ok::<_, Infallible>(Arc::new(InMemoryState::default()));
-        let state = match self.0.get_or_insert_with(key, fresh) {
-            Ok(state) => state,
-            Err(never) => match never {},
-        };
-        state.measure_and_replace(&NotKeyed::NonKey, f)
-    }
-}
-
-impl<C: Clock + Clone> Bucket<C> {
-    /// No key was charged yet.
-    pub fn new(rate: Rate, capacity: usize, clock: C) -> Self {
-        let store = Store(Arc::new(Cache::new(capacity)));
-        let period = rate.emission.max(Duration::from_nanos(1));
-        // `with_period` is None only for a zero period.
-        let quota = Quota::with_period(period).unwrap_or_else(|| Quota::per_hour(rate.burst)).allow_burst(rate.burst);
-        let limiter = RateLimiter::<_, _, _, NoOpMiddleware<C::Instant>>::new(quota, store.clone(), clock.clone())
-            .with_middleware();
-        Self { rate, store, clock, limiter }
+impl<C: Clock> Bucket<C> {
+    /// The counts of a table by this rate.
+    pub fn new(rate: Rate, table: Arc<Table>, timer: Timer<C>) -> Self {
+        Self { rate, table, timer }
     }
 
-    /// Takes one request out of the key's budget; tells what may still come at once.
-    pub fn charge(&self, key: &str) -> Result<u32, Exceeded> {
-        match self.limiter.check_key(&key.to_owned()) {
-            Ok(state) => Ok(state.remaining_burst_capacity()),
-            Err(refused) => Err(Exceeded { retry_after: refused.wait_time_from(self.clock.now()) }),
-        }
+    /// The rate.
+    pub fn rate(&self) -> &Rate {
+        &self.rate
     }
 
-    /// Gives back what [`Self::charge`] took. Atomic; in between, another call may have been refused, never admitted.
-    pub fn refund(&self, key: &str) {
-        let one = Nanos::from(self.rate.emission);
-        let back = |arrival: Option<Nanos>| Ok::<_, Infallible>(((), arrival.unwrap_or_default().saturating_sub(one)));
-        match self.store.measure_and_replace(&key.to_owned(), back) {
-            Ok(()) => {}
-            Err(never) => match never {},
-        }
+    /// Takes the cost out of the key's budget.
+    pub fn charge(&self, key: &str, cost: u32) -> Result<Admitted, Refused> {
+        self.table.charge(key, &self.rate, cost, self.timer.now())
     }
 
-    /// Time until the whole burst is there again.
-    pub fn reset(&self, remaining: u32) -> Duration {
-        self.rate.emission.saturating_mul(self.rate.burst.get().saturating_sub(remaining))
+    /// Whether one request would pass now, or when it would.
+    pub fn look(&self, key: &str) -> Result<Admitted, Duration> {
+        self.table.look(key, &self.rate, self.timer.now())
+    }
+
+    /// Gives back what [`Self::charge`] took.
+    pub fn refund(&self, key: &str, cost: u32) {
+        self.table.refund(key, &self.rate, cost, self.timer.now());
     }
 }

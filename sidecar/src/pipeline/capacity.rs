@@ -1,9 +1,11 @@
 //! How much the process carries at once: requests in flight, and bytes of bodies that are being read.
 //!
 //! A request takes its place before its body is read, so that slow and large bodies can't grow memory without bound. Both
-//! bounds are of the process: one caller can use up a large part of them until limits per caller exist.
+//! bounds are of the process: what one caller may use of them is for the limits of concurrency to say, whose permits are kept
+//! here too.
 
 use crate::denial::Denial;
+use crate::limiter::Permit;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -25,6 +27,7 @@ pub(super) struct Place {
     _in_flight: OwnedSemaphorePermit,
     bodies: Arc<Semaphore>,
     body: Option<OwnedSemaphorePermit>,
+    permits: Vec<Permit>,
 }
 
 impl Capacity {
@@ -36,7 +39,7 @@ impl Capacity {
     /// Takes a place.
     pub(super) fn enter(&self) -> Result<Place, Denial> {
         let permit = self.in_flight.clone().try_acquire_owned().map_err(|_| full())?;
-        Ok(Place { _in_flight: permit, bodies: self.bodies.clone(), body: None })
+        Ok(Place { _in_flight: permit, bodies: self.bodies.clone(), body: None, permits: Vec::new() })
     }
 }
 
@@ -50,6 +53,11 @@ impl Place {
             none => *none = Some(more),
         }
         Ok(())
+    }
+
+    /// Keeps its caller's permits as long as the request is in flight.
+    pub(super) fn keep(&mut self, permits: Vec<Permit>) {
+        self.permits = permits;
     }
 
     /// The body is on its way and no longer kept.

@@ -1,4 +1,4 @@
-//! How often: every limit that matches is charged, or none.
+//! How often, and how many at once: every limit that matches is charged, or none.
 
 use super::authorize::Permitted;
 use crate::address::network_of;
@@ -30,11 +30,11 @@ impl Charged {
     }
 }
 
-/// Counts the call.
-pub(super) fn charge(permitted: Permitted) -> Result<Charged, Denial> {
-    let understood = &permitted.resumed.understood;
-    let route = &understood.route;
-    let id = || understood.message.id().map(|id| id.as_json().to_owned());
+/// Counts the call. Places come first: they give themselves back, so that nothing is charged for a call that has none.
+pub(super) async fn charge(mut permitted: Permitted) -> Result<Charged, Denial> {
+    let understood = &mut permitted.resumed.understood;
+    let route = understood.route.clone();
+    let mut standings = std::mem::take(&mut understood.before);
     let operation = understood.message.operation();
     let address = network_of(understood.peer);
     let counted = Counted {
@@ -44,8 +44,22 @@ pub(super) fn charge(permitted: Permitted) -> Result<Charged, Denial> {
         server: &route.name,
         address: &address,
     };
-    match route.limiter.charge(&route.limits.charges(&counted)) {
-        Ok(standings) => Ok(Charged { permitted, standings }),
-        Err(standings) => Err(Denial::new(Reason::RateLimited).standings(standings).id(id())),
+    let id = || understood.message.id().map(|id| id.as_json().to_owned());
+    let held = match route.limiter.hold(&route.limits.holds(&counted)) {
+        Ok(held) => held,
+        Err(refused) => {
+            standings.extend(refused);
+            return Err(Denial::new(Reason::RateLimited).standings(standings).id(id()));
+        }
+    };
+    standings.extend(held.standings);
+    match route.limiter.charge(&route.limits.charges(&counted)).await {
+        Ok(charged) => standings.extend(charged),
+        Err(refusal) => {
+            standings.extend(refusal.standings);
+            return Err(Denial::new(refusal.cause.reason()).standings(standings).id(id()));
+        }
     }
+    understood.place.keep(held.permits);
+    Ok(Charged { permitted, standings })
 }

@@ -172,7 +172,7 @@ fn carriage(answered: &Answered) -> Result<Carriage, Denial> {
 /// which may be silent for hours, the token's expiry and our own end instead.
 fn ending(answered: &Answered, draining: &CancellationToken, tenure: Tenure) -> Ending {
     let understood = &answered.charged.permitted.resumed.understood;
-    let open_ended = matches!(understood.message.operation().method, Method::StreamOpen | Method::SubscriptionsListen);
+    let open_ended = understood.message.operation().method.is_open_ended();
     let expires_in = match &understood.principal {
         Principal::Token(token) if open_ended => {
             let left = token.expires_at.saturating_sub(answered.charged.permitted.resumed.now);

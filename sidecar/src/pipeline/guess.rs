@@ -1,17 +1,26 @@
-//! Bounds failed authentications by address, before any cryptography is spent.
+//! What an address may cost before it is known who calls: requests and failures as the route's policies say, and the work on
+//! tokens, bounded for the whole process.
 //!
-//! Only a token that takes work to judge takes one out of its address's budget, and gives it back once it is good: what was
-//! verified before and what is refused at a glance are free, so that a flood of junk locks nobody out. Questions to an
-//! authorization server cost somebody else's machine, so that they have a budget of their own, and a smaller one.
+//! An address is the other end of the connection: no header is trusted to name another.
+//!
+//! The process's own bound: only a token that takes work to judge takes one out of its address's budget, and gives it back
+//! once it is good: what was verified before and what is refused at a glance are free, so that a flood of junk locks nobody
+//! out. Questions to an authorization server cost somebody else's machine, so that they have a budget of their own, and a
+//! smaller one.
+//!
+//! A policy's bound on failures is looked at before the token is, and charged when credentials were refused, whatever the
+//! work. What is being judged when it runs out is judged to the end.
 
 use crate::address::network_of;
 use crate::authenticate::{Effort, Refusal};
-use crate::limiter::Bucket;
+use crate::denial::Denial;
+use crate::limiter::{Bucket, Cause, Refused, Room, RouteLimiter, Standing, Table, Timer};
 use governor::clock::DefaultClock;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
-use tollward_policy::limits::Rate;
+use tollward_policy::limits::{Before, LimitSet, Rate};
 use tollward_policy::reason::Reason;
 
 /// Failures at once. Many callers may share one address (an ingress, a company's gateway), and a flood of failures must
@@ -24,6 +33,9 @@ const QUESTION_BURST: NonZeroU32 = NonZeroU32::new(200).expect("not zero");
 const QUESTION_EMISSION: Duration = Duration::from_millis(50);
 /// Addresses that are remembered.
 const ADDRESSES: usize = 50_000;
+/// What a refusal says.
+const TOO_MANY: &str = "too many requests or failed authentications from this address";
+const TOO_MANY_GUESSES: &str = "too many failed authentications from this address";
 
 /// Failures by address.
 pub struct GuessLimiter {
@@ -33,94 +45,122 @@ pub struct GuessLimiter {
 
 /// What one request takes; given back if it was no guess.
 pub(super) struct Attempt<'l> {
-    limiter: &'l GuessLimiter,
-    peer: SocketAddr,
-    taken: Option<(&'l Bucket<DefaultClock>, String)>,
+    guesses: &'l GuessLimiter,
+    limits: &'l LimitSet,
+    limiter: &'l RouteLimiter,
+    address: String,
+    taken: Option<&'l Bucket<DefaultClock>>,
 }
 
 impl GuessLimiter {
     /// Nobody has failed yet.
-    pub fn new(clock: DefaultClock) -> Self {
+    pub fn new(clock: &DefaultClock) -> Self {
         let window = Duration::from_mins(1);
         let signatures = Rate { requests: 31_000, window, burst: BURST, emission: EMISSION };
         let questions = Rate { requests: 1_400, window, burst: QUESTION_BURST, emission: QUESTION_EMISSION };
-        Self {
-            signatures: Bucket::new(signatures, ADDRESSES, clock.clone()),
-            questions: Bucket::new(questions, ADDRESSES, clock),
-        }
+        let bucket = |rate| {
+            let table = Table::new(ADDRESSES, Arc::new(Room::new(ADDRESSES)));
+            Bucket::new(rate, Arc::new(table), Timer::new(clock.clone()))
+        };
+        Self { signatures: bucket(signatures), questions: bucket(questions) }
     }
 
-    /// A request of that address, which has taken nothing yet.
-    pub(super) fn attempt(&self, peer: SocketAddr) -> Attempt<'_> {
-        Attempt { limiter: self, peer, taken: None }
+    /// A request of that address for a route with these limits, which has taken nothing yet.
+    pub(super) fn attempt<'l>(
+        &'l self,
+        peer: SocketAddr,
+        limits: &'l LimitSet,
+        limiter: &'l RouteLimiter,
+    ) -> Attempt<'l> {
+        Attempt { guesses: self, limits, limiter, address: network_of(peer), taken: None }
     }
 }
 
 impl Attempt<'_> {
+    /// Counts the request, and refuses it if its address has failed too often. Every policy that says something must let it
+    /// pass, and those that did get theirs back if one does not.
+    pub(super) fn enter(&self) -> Result<Vec<Standing>, Denial> {
+        let mut standings = Vec::new();
+        for before in self.limits.before() {
+            if let Err(denial) = self.pass(before, &mut standings) {
+                self.leave(standings.len());
+                return Err(denial);
+            }
+        }
+        Ok(standings)
+    }
+
+    fn pass(&self, before: Before, standings: &mut Vec<Standing>) -> Result<(), Denial> {
+        let Before { requests, failures } = before;
+        let refused = |standings: &[Standing], standing: Standing, cause: Cause| {
+            let standings = standings.iter().cloned().chain([standing]).collect();
+            Err(Denial::new(cause.reason()).standings(standings).detail(TOO_MANY))
+        };
+        if let Some((bucket, standing)) = self.counted(failures)
+            && let Err(wait) = bucket.look(&self.address)
+        {
+            return refused(standings, standing.refused(wait), Cause::Exceeded);
+        }
+        if let Some((bucket, standing)) = self.counted(requests) {
+            match bucket.charge(&self.address, 1) {
+                Ok(admitted) => standings.push(standing.left(admitted.remaining, admitted.reset)),
+                Err(Refused::Exceeded(wait)) => return refused(standings, standing.refused(wait), Cause::Exceeded),
+                Err(Refused::Full(wait)) => return refused(standings, standing.refused(wait), Cause::Full),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back the first charges of [`Self::enter`].
+    fn leave(&self, charged: usize) {
+        let requests = self.limits.before().filter_map(|before| before.requests);
+        for slot in requests.take(charged) {
+            if let Some(bucket) = self.limiter.bucket(slot) {
+                bucket.refund(&self.address, 1);
+            }
+        }
+    }
+
+    fn counted(&self, slot: Option<usize>) -> Option<(&Bucket<DefaultClock>, Standing)> {
+        let slot = slot?;
+        let named = self.limits.rates().get(slot)?;
+        Some((self.limiter.bucket(slot)?, Standing::of(&named.id, &named.tier, &named.rate, 1)))
+    }
+
     /// Takes one, for work that is about to be done: one for all of it, a token and its proof.
     pub(super) fn take(&mut self, effort: Effort) -> Result<(), Refusal> {
         if self.taken.is_some() {
             return Ok(());
         }
         let bucket = match effort {
-            Effort::Signature => &self.limiter.signatures,
-            Effort::Question => &self.limiter.questions,
+            Effort::Signature => &self.guesses.signatures,
+            Effort::Question => &self.guesses.questions,
         };
-        let key = network_of(self.peer);
-        bucket.charge(&key).map_err(|exceeded| Refusal {
-            retry_after: Some(exceeded.retry_after),
-            ..Refusal::new(Reason::RateLimited, "too many failed authentications from this address")
+        bucket.charge(&self.address, 1).map_err(|refused| {
+            let (Refused::Exceeded(wait) | Refused::Full(wait)) = refused;
+            Refusal { retry_after: Some(wait), ..Refusal::new(Reason::RateLimited, TOO_MANY_GUESSES) }
         })?;
-        self.taken = Some((bucket, key));
+        self.taken = Some(bucket);
         Ok(())
+    }
+
+    /// The credentials were refused.
+    pub(super) fn fail(&self) {
+        for failures in self.limits.before().filter_map(|before| before.failures) {
+            if let Some(bucket) = self.limiter.bucket(failures) {
+                // What can't be counted was refused all the same.
+                let _ = bucket.charge(&self.address, 1);
+            }
+        }
     }
 
     /// It was no guess.
     pub(super) fn give_back(self) {
-        if let Some((bucket, key)) = self.taken {
-            bucket.refund(&key);
+        if let Some(bucket) = self.taken {
+            bucket.refund(&self.address, 1);
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{BURST, GuessLimiter, QUESTION_BURST};
-    use crate::authenticate::Effort;
-    use governor::clock::DefaultClock;
-    use tollward_policy::reason::Reason;
-
-    #[test]
-    fn a_token_and_its_proof_are_one_guess_and_guesses_are_bounded() {
-        let guesses = GuessLimiter::new(DefaultClock::default());
-        let peer = "192.0.2.1:5".parse().unwrap();
-        let refused = (0..10 * BURST.get()).find_map(|number| {
-            let mut attempt = guesses.attempt(peer);
-            let both = attempt.take(Effort::Signature).and_then(|()| attempt.take(Effort::Signature));
-            both.err().map(|refusal| (number, refusal.reason))
-        });
-        let (number, reason) = refused.expect("somebody who guesses on and on is refused");
-        assert!(number >= BURST.get() && reason == Reason::RateLimited, "{number} {reason}");
-        assert!(guesses.attempt("192.0.2.2:5".parse().unwrap()).take(Effort::Signature).is_ok(), "others are not");
-    }
-
-    #[test]
-    fn questions_to_an_authorization_server_have_a_smaller_budget_of_their_own() {
-        let guesses = GuessLimiter::new(DefaultClock::default());
-        let peer = "192.0.2.1:5".parse().unwrap();
-        let refused = (0..BURST.get()).find(|_| guesses.attempt(peer).take(Effort::Question).is_err());
-        assert!(refused.is_some_and(|number| number >= QUESTION_BURST.get()), "{refused:?}");
-        assert!(guesses.attempt(peer).take(Effort::Signature).is_ok(), "signatures are counted apart");
-    }
-
-    #[test]
-    fn what_is_given_back_is_no_guess() {
-        let guesses = GuessLimiter::new(DefaultClock::default());
-        let peer = "192.0.2.1:5".parse().unwrap();
-        for _ in 0..3 * BURST.get() {
-            let mut attempt = guesses.attempt(peer);
-            assert!(attempt.take(Effort::Signature).is_ok());
-            attempt.give_back();
-        }
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ use crate::authenticate::{
     AUTHORIZATION_LIST, AUTHORIZATION_SCHEME, Authenticated, Presented, Refusal, Scheme, Schemes,
 };
 use crate::denial::{Challenge, Denial};
+use crate::limiter::Standing;
 use crate::snapshot::Route;
 use http::HeaderValue;
 use std::time::Duration;
@@ -20,6 +21,8 @@ const RETRY: Duration = Duration::from_secs(5);
 pub(super) struct Identified {
     pub(super) asked: Asked,
     pub(super) principal: Principal,
+    /// How the limits of its address stand.
+    pub(super) before: Vec<Standing>,
 }
 
 /// Verifies the token of this very request, and that it comes from whom the token is bound to. Sessions, addresses and
@@ -31,7 +34,8 @@ pub(super) async fn identify(
     next_nonce: &mut Option<HeaderValue>,
 ) -> Result<Identified, Denial> {
     let (route, routed) = (&asked.route, &asked.routed);
-    let mut attempt = guesses.attempt(routed.peer.address);
+    let mut attempt = guesses.attempt(routed.peer.address, &route.limits, &route.limiter);
+    let before = attempt.enter()?;
     let presented = Presented {
         headers: &routed.parts.headers,
         method: &routed.parts.method,
@@ -45,21 +49,22 @@ pub(super) async fn identify(
                 trail.called_by(&denied.principal, &denied.sender, &route.recorded_claims);
                 trail.denied_by(&denied.entry);
             }
-            return Err(refused(&refusal, route, attempt));
+            return Err(refused(&refusal, route, attempt).standings(before));
         }
     };
     attempt.give_back();
     *next_nonce = sender.next_nonce().and_then(|nonce| HeaderValue::from_bytes(nonce.as_bytes()).ok());
     trail.called_by(&principal, &sender, &route.recorded_claims);
-    Ok(Identified { asked, principal })
+    Ok(Identified { asked, principal, before })
 }
 
-/// Only a bad token or proof is a guess: asking without one is how every client begins, so is a proof without a nonce, and
+/// Only a bad token or proof is a failure or a guess: asking without one is how every client begins, so is a proof without a nonce, and
 /// our own failures are not the caller's.
 fn refused(refusal: &Refusal, route: &Route, attempt: Attempt) -> Denial {
     let denial = Denial::new(refusal.reason).detail(refusal.detail).advice(refusal.advice);
     if refusal.detail == AUTHORIZATION_LIST {
         // Two credentials in one request are a malformed request (RFC 6750 section 3.1), not a bad token.
+        attempt.fail();
         return Denial::new(Reason::RequestMalformed).detail(refusal.detail);
     }
     if is_first_contact(refusal) || refusal.reason == Reason::ProofNonceRequired {
@@ -76,6 +81,7 @@ fn refused(refusal: &Refusal, route: &Route, attempt: Attempt) -> Denial {
             None => denial,
         };
     }
+    attempt.fail();
     if refusal.denied.is_some() {
         // The signature was good, so that it was no guess.
         attempt.give_back();

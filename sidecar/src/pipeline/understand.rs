@@ -5,6 +5,7 @@ use super::identify::Identified;
 use crate::audit::Trail;
 use crate::denial::Denial;
 use crate::envelope::{self, Message, Refused};
+use crate::limiter::Standing;
 use crate::snapshot::Route;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method};
@@ -29,6 +30,8 @@ pub(super) struct Understood {
     pub(super) body: Bytes,
     /// What the request has taken of the process's capacity.
     pub(super) place: Place,
+    /// How the limits of its address stand.
+    pub(super) before: Vec<Standing>,
 }
 
 /// Reads and parses.
@@ -37,7 +40,7 @@ pub(super) async fn understand(
     capacity: &Capacity,
     trail: &mut Trail,
 ) -> Result<Understood, Denial> {
-    let Identified { asked, principal } = identified;
+    let Identified { asked, principal, before } = identified;
     let (routed, route) = (asked.routed, asked.route);
     let (parts, snapshot) = (routed.parts, routed.snapshot);
     let mut place = capacity.enter()?;
@@ -50,7 +53,7 @@ pub(super) async fn understand(
     };
     trail.calls(&message, body.len(), &route.redactor, route.knows(&message.operation().target));
     let (method, headers, peer) = (parts.method, parts.headers, routed.peer.address);
-    Ok(Understood { route, principal, peer, method, headers, message, body, place })
+    Ok(Understood { route, principal, peer, method, headers, message, body, place, before })
 }
 
 async fn read(body: Incoming, limits: &HttpLimits, place: &mut Place) -> Result<Bytes, Denial> {

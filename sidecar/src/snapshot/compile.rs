@@ -65,7 +65,7 @@ pub struct Parts {
     /// Identities for MCP servers.
     pub identities: Identities,
     /// Counts of limits.
-    pub limiter: Limiter,
+    pub limiter: Arc<Limiter>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Keys for sessions of servers that were given none, by uid: they live as long as the process.
@@ -92,7 +92,7 @@ impl Parts {
         let catalogue = Catalogue::compile(&config.scopes).map_err(|error| content(&error))?;
         let rules = RuleSet::compile(&config.rules, &catalogue).map_err(|error| content(&error))?;
         let limits = LimitSet::compile(&config.rate_limits).map_err(|error| content(&error))?;
-        let limiter = self.limiter.route(&config.server.uid, limits.rates());
+        let limiter = self.limiter.route(&config.server.uid, &limits);
         let session_keys =
             self.session_keys(config).map_err(|message| CompileError::Session { server: name.clone(), message })?;
         let authenticator = self.authenticator(config, providers, &endpoint, &session_keys);

@@ -276,6 +276,10 @@ pub mod metric {
     pub const TOLLWARD_DECISIONS: &str = "tollward.decisions";
     /// Histogram in seconds: time added by Tollward itself, upstream and streaming excluded.
     pub const TOLLWARD_OVERHEAD_DURATION: &str = "tollward.overhead.duration";
+    /// Counter of what limits were charged, in requests as they count them, by limit and tier.
+    pub const TOLLWARD_RATELIMIT_CHARGES: &str = "tollward.ratelimit.charges";
+    /// Histogram of the part of the burst that a call left its caller, from 0 to 1, by limit and tier.
+    pub const TOLLWARD_RATELIMIT_HEADROOM: &str = "tollward.ratelimit.headroom";
     /// Counter of calls refused by a limit, by limit and tier.
     pub const TOLLWARD_RATELIMIT_REJECTIONS: &str = "tollward.ratelimit.rejections";
     /// Gauge of keys that a limiter holds.

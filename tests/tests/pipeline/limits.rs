@@ -7,6 +7,7 @@ use tollward_policy::config::SidecarConfig;
 use tollward_policy::operation::Era;
 use tollward_policy::reason::Reason;
 use tollward_tests::client::{Reply, Wire};
+use tollward_tests::deadline::eventually;
 use tollward_tests::mcp::Call;
 use tollward_tests::upstream::Answer;
 use tollward_tests::world::{CELLS, Refusal, World};
@@ -161,6 +162,66 @@ async fn a_call_that_one_limit_refuses_is_charged_to_none() {
         world.passed(Wire::Http1, &get(Era::Modern, &token)).await;
     }
     world.refused(Wire::Http1, &get(Era::Modern, &token), &limited).await;
+    world.end();
+}
+
+#[tokio::test]
+async fn a_dear_tool_counts_for_as_many_calls_as_its_cost() {
+    let mut calls = limit("calls", &json!({}), &["Client"], 10);
+    calls["costs"] = json!([{"tools": ["set_*"], "cost": 4}]);
+    let world = World::with(|config| set(config, &[calls])).await;
+    let token = world.issuer.token().scope("mcp:catalog-write").mint();
+    let write = Call::tool(Era::Modern, "set_price").token(&token);
+    for left in [6, 2] {
+        let (reply, record) = world.passed(Wire::Http2, &write).await;
+        assert_eq!(standing(&reply, "standard/calls").0, left);
+        assert_eq!(record.limits[0].cost, 4);
+    }
+    world.refused(Wire::Http1, &write, &Refusal::new(429, Reason::RateLimited).answering()).await;
+    for left in [1, 0] {
+        let (reply, record) = world.passed(Wire::Http1, &get(Era::Modern, &token)).await;
+        assert_eq!((standing(&reply, "standard/calls").0, record.limits[0].cost), (left, 1));
+    }
+    world.refused(Wire::Http1, &get(Era::Modern, &token), &Refusal::new(429, Reason::RateLimited).answering()).await;
+    world.end();
+}
+
+#[tokio::test]
+async fn tenants_have_counts_of_their_own_whoever_calls_for_them() {
+    let world = World::with(|config| {
+        set(config, &[limit("tenant", &json!({}), &["Tenant"], 2)]);
+        config.routes[0].rate_limits[0].tenant_claim = Some("tid".into());
+    })
+    .await;
+    let call = |subject: &str, tenant: &str| {
+        get(Era::Modern, &world.issuer.token().subject(subject).with_claim("tid", tenant).mint())
+    };
+    for subject in ["ada", "bob"] {
+        world.passed(Wire::Http1, &call(subject, "north")).await;
+    }
+    world.refused(Wire::Http1, &call("eve", "north"), &Refusal::new(429, Reason::RateLimited).answering()).await;
+    world.passed(Wire::Http1, &call("eve", "south")).await;
+    world.end();
+}
+
+#[tokio::test]
+async fn a_new_configuration_keeps_what_was_spent() {
+    let mut world = World::with(|config| set(config, &[limit("calls", &json!({}), &["Client"], 2)])).await;
+    let call = get(Era::Modern, &world.token());
+    for _ in 0..2 {
+        world.passed(Wire::Http1, &call).await;
+    }
+    let another = limit("another", &json!({}), &["Subject"], 5);
+    world.sidecar.config.change(|config| set(config, &[limit("calls", &json!({}), &["Client"], 2), another]));
+    let mut stranger = 0;
+    eventually("the new limit holds", async || {
+        stranger += 1;
+        let token = world.issuer.token().client(&format!("client {stranger}")).mint();
+        world.send(Wire::Http1, &get(Era::Modern, &token)).await.header("ratelimit").contains("standard/another")
+    })
+    .await;
+    let (reply, _) = world.refused(Wire::Http1, &call, &Refusal::new(429, Reason::RateLimited).answering()).await;
+    assert_eq!(standing(&reply, "standard/calls").0, 0);
     world.end();
 }
 

@@ -1,5 +1,6 @@
 //! `spec.tiers`.
 
+use crate::cel;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ pub struct Tiers {
     /// for which a limit has no rate counts as the default tier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = cel::claim_of_provider("tiers.claim"))]
     pub claim: Option<String>,
     /// Clients that are in a tier whatever their token says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -13,6 +13,7 @@ mod auth;
 mod judge;
 mod objects;
 mod others;
+mod policies;
 mod server;
 mod upstream_auth;
 mod workload;

@@ -40,7 +40,10 @@ pub(crate) fn policy() -> Value {
             "tiers": {"claim": "tier", "clients": [{"tier": "gold", "ids": ["a"]}], "default": "basic"},
             "limits": [{"name": "all", "match": {"tools": ["*"]}, "per": ["Client"], "rates": [
                 {"tier": "basic", "requests": 10, "window": "1h", "burst": 5}, {"tier": "gold", "requests": 100, "window": "1h"}
-            ]}]
+            ], "costs": [{"tools": ["search_*"], "cost": 5}]}],
+            "tenantClaim": "tid",
+            "concurrency": [{"name": "at-once", "counts": "Calls", "per": ["Tenant"], "most": [{"tier": "basic", "open": 2}, {"tier": "gold", "open": 20}]}],
+            "beforeAuthentication": {"requests": {"requests": 600, "window": "1m"}, "failures": {"requests": 20, "window": "1m", "burst": 10}}
         }
     })
 }

@@ -1,43 +1,9 @@
-//! Policies and providers.
+//! Identity providers.
 
 use crate::judge::{accepts, refuses, with};
-use crate::objects::{policy, provider};
+use crate::objects::provider;
 use serde_json::json;
-use tollward_api::{IdentityProvider, RateLimitPolicy};
-
-#[test]
-fn a_policy_has_a_rate_for_every_tier_that_can_be_chosen() {
-    accepts::<RateLimitPolicy>(
-        "RateLimitPolicy",
-        &policy(),
-        &[
-            ("/spec/targetRefs", json!([{"name": "catalog"}, {"name": "other"}])),
-            ("/spec/limits/0/match", json!(null)),
-            ("/spec/limits/0/rates/0", json!({"tier": "basic", "requests": 1, "window": "744h", "burst": 1})),
-        ],
-    );
-    let default_only = with(policy(), "/spec/tiers", json!(null));
-    let default_only = with(default_only, "/spec/limits/0/rates", json!([{"requests": 5, "window": "10m"}]));
-    accepts::<RateLimitPolicy>("RateLimitPolicy", &default_only, &[]);
-    refuses::<RateLimitPolicy>(
-        "RateLimitPolicy",
-        &policy(),
-        &[
-            ("/metadata/name", json!("a".repeat(64)), "at most 63 characters"),
-            ("/spec/tiers/default", json!("silver"), "every limit needs a rate for the default tier `silver`"),
-            (
-                "/spec/tiers/clients",
-                json!([{"tier": "iron", "ids": ["x"]}]),
-                "every limit needs a rate for each tier of tiers.clients",
-            ),
-            ("/spec/limits/0/rates/0/burst", json!(10), "burst must be less than requests"),
-            ("/spec/limits/0/rates/0/window", json!("0s"), "from 1s to 744h"),
-            ("/spec/limits/0/rates/0/window", json!("745h"), "from 1s to 744h"),
-            ("/spec/limits/0/match", json!({}), "match must name"),
-            ("/spec/targetRefs/0/sectionName", json!("read"), "already says which operations are limited"),
-        ],
-    );
-}
+use tollward_api::IdentityProvider;
 
 #[test]
 fn an_entry_that_denies_says_whom_and_can_match() {

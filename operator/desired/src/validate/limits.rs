@@ -9,9 +9,17 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use tollward_api::RateLimitPolicy;
 use tollward_api::condition::{ConditionReason, ConditionType};
+use tollward_api::duration::GoDuration;
 use tollward_api::mcpserver::AuthSpec;
-use tollward_api::ratelimitpolicy::{LimitRate, RateLimit, TargetKind, TargetReference, Tiers};
-use tollward_policy::limits::{LimitConfig, LimitSet, RateConfig, RateLimitConfig, TierSelection};
+use tollward_api::operations::OperationMatch;
+use tollward_api::ratelimitpolicy::{
+    AddressRate, BeforeAuthentication, ConcurrencyLimit, LimitRate, Most, RateLimit, RateLimitPolicySpec, TargetKind,
+    TargetReference, Tiers, ToolCost,
+};
+use tollward_policy::limits::{
+    AddressConfig, ConcurrencyConfig, CostConfig, LimitConfig, LimitSet, RateConfig, RateLimitConfig, TierSelection,
+};
+use tollward_policy::pattern::Pattern;
 use tollward_policy::rules::MatchConfig;
 
 /// The longest window, in seconds.
@@ -57,14 +65,29 @@ fn report(policy: &str, Refusal(condition, reason, message): Refusal, findings: 
 
 fn compile(policy: &RateLimitPolicy, target: &TargetReference, auth: &AuthSpec) -> Result<RateLimitConfig, Refusal> {
     let name = policy.name_any();
+    let RateLimitPolicySpec {
+        target_refs: _,
+        tiers: selection,
+        tenant_claim,
+        limits,
+        concurrency,
+        before_authentication,
+    } = &policy.spec;
     let section = target.section_name.as_deref().map(|section| section_match(section, auth)).transpose()?;
-    let limits =
-        policy.spec.limits.iter().map(|limit| compile_limit(limit, section.as_ref())).collect::<Result<_, _>>()?;
+    if section.is_some() && before_authentication.is_some() {
+        return Err(invalid(
+            "spec.beforeAuthentication must not be set, since the target's sectionName names operations",
+        ));
+    }
+    let section = section.as_ref();
     let config = RateLimitConfig {
         // A policy may name two sections of one server: their counts are apart, and so are their names.
         policy: target.section_name.as_ref().map_or(name.clone(), |section| format!("{name}#{section}")),
-        tiers: tiers(&policy.spec.tiers)?,
-        limits,
+        tiers: tiers(selection)?,
+        tenant_claim: tenant_claim.clone(),
+        limits: limits.iter().map(|limit| compile_limit(limit, section)).collect::<Result<_, _>>()?,
+        concurrency: concurrency.iter().map(|limit| compile_concurrency(limit, section)).collect::<Result<_, _>>()?,
+        before_authentication: before_authentication.as_ref().map(compile_before).transpose()?,
     };
     LimitSet::compile(std::slice::from_ref(&config)).map_err(|error| invalid(error.to_string()))?;
     Ok(config)
@@ -82,47 +105,89 @@ fn section_match(section: &str, auth: &AuthSpec) -> Result<MatchConfig, Refusal>
     operations::compile(&rule.matches).map_err(|error| invalid(format!("rule `{section}`: {error}")))
 }
 
-fn compile_limit(limit: &RateLimit, section: Option<&MatchConfig>) -> Result<LimitConfig, Refusal> {
-    let RateLimit { name, matches, per, rates } = limit;
-    let place = format!("spec.limits[{name}]");
-    let matches = match (matches, section) {
-        (None, None) => operations::everything(),
-        (None, Some(section)) => section.clone(),
+fn compile_match(
+    place: &str,
+    matches: Option<&OperationMatch>,
+    section: Option<&MatchConfig>,
+) -> Result<MatchConfig, Refusal> {
+    match (matches, section) {
+        (None, None) => Ok(operations::everything()),
+        (None, Some(section)) => Ok(section.clone()),
         (Some(matches), None) => {
             let matches = operations::compile(matches).map_err(|error| invalid(format!("{place}.match: {error}")))?;
             if matches.is_empty() {
                 return Err(invalid(format!("{place}.match must name methods, tools, resources or prompts")));
             }
-            matches
+            Ok(matches)
         }
         (Some(_), Some(_)) => {
-            return Err(invalid(format!(
-                "{place}.match must not be set, since the target's sectionName says what is limited"
-            )));
-        }
-    };
-    let mut tiers = BTreeMap::new();
-    for rate in rates {
-        let compiled =
-            compile_rate(rate).map_err(|message| invalid(format!("{place}.rates[{}]: {message}", rate.tier)))?;
-        if tiers.insert(rate.tier.clone(), compiled).is_some() {
-            return Err(invalid(format!("{place}.rates names tier `{}` twice", rate.tier)));
+            Err(invalid(format!("{place}.match must not be set, since the target's sectionName says what is limited")))
         }
     }
-    Ok(LimitConfig { name: name.clone(), matches, per: per.clone(), tiers })
 }
 
-fn compile_rate(rate: &LimitRate) -> Result<RateConfig, String> {
-    let positive = |number: i32, field: &str| {
-        let number = u32::try_from(number).ok().and_then(NonZeroU32::new);
-        number.ok_or_else(|| format!("{field} must be at least 1"))
+fn compile_limit(limit: &RateLimit, section: Option<&MatchConfig>) -> Result<LimitConfig, Refusal> {
+    let RateLimit { name, matches, per, costs, rates } = limit;
+    let place = format!("spec.limits[{name}]");
+    let matches = compile_match(&place, matches.as_ref(), section)?;
+    let costs = costs.iter().map(|cost| compile_cost(&place, cost)).collect::<Result<_, _>>()?;
+    let mut tiers = BTreeMap::new();
+    for LimitRate { tier, requests, window, burst } in rates {
+        let compiled = compile_rate(*requests, window, *burst)
+            .map_err(|message| invalid(format!("{place}.rates[{tier}]: {message}")))?;
+        if tiers.insert(tier.clone(), compiled).is_some() {
+            return Err(invalid(format!("{place}.rates names tier `{tier}` twice")));
+        }
+    }
+    Ok(LimitConfig { name: name.clone(), matches, per: per.clone(), costs, tiers })
+}
+
+fn compile_cost(place: &str, cost: &ToolCost) -> Result<CostConfig, Refusal> {
+    let ToolCost { tools, cost } = cost;
+    let tools: Result<Vec<_>, _> = tools.iter().map(|tool| Pattern::new(tool.as_str())).collect();
+    Ok(CostConfig {
+        tools: tools.map_err(|error| invalid(format!("{place}.costs: {error}")))?,
+        cost: positive(*cost, "cost").map_err(|message| invalid(format!("{place}.costs: {message}")))?,
+    })
+}
+
+fn compile_concurrency(limit: &ConcurrencyLimit, section: Option<&MatchConfig>) -> Result<ConcurrencyConfig, Refusal> {
+    let ConcurrencyLimit { name, counts, matches, per, most } = limit;
+    let place = format!("spec.concurrency[{name}]");
+    let matches = compile_match(&place, matches.as_ref(), section)?;
+    let mut tiers = BTreeMap::new();
+    for Most { tier, open } in most {
+        let open = positive(*open, "open").map_err(|message| invalid(format!("{place}.most[{tier}]: {message}")))?;
+        if tiers.insert(tier.clone(), open).is_some() {
+            return Err(invalid(format!("{place}.most names tier `{tier}` twice")));
+        }
+    }
+    Ok(ConcurrencyConfig { name: name.clone(), counts: *counts, matches, per: per.clone(), tiers })
+}
+
+fn compile_before(before: &BeforeAuthentication) -> Result<AddressConfig, Refusal> {
+    let BeforeAuthentication { requests, failures } = before;
+    let compile = |name: &str, rate: &Option<AddressRate>| {
+        rate.as_ref()
+            .map(|AddressRate { requests, window, burst }| compile_rate(*requests, window, *burst))
+            .transpose()
+            .map_err(|message| invalid(format!("spec.beforeAuthentication.{name}: {message}")))
     };
-    let seconds = rate.window.seconds().map_err(|error| error.to_string())?;
+    Ok(AddressConfig { requests: compile("requests", requests)?, failures: compile("failures", failures)? })
+}
+
+fn positive(number: i32, field: &str) -> Result<NonZeroU32, String> {
+    let number = u32::try_from(number).ok().and_then(NonZeroU32::new);
+    number.ok_or_else(|| format!("{field} must be at least 1"))
+}
+
+fn compile_rate(requests: i32, window: &GoDuration, burst: Option<i32>) -> Result<RateConfig, String> {
+    let seconds = window.seconds().map_err(|error| error.to_string())?;
     let window = NonZeroU32::new(seconds).filter(|seconds| seconds.get() <= LONGEST_WINDOW);
     Ok(RateConfig {
-        requests: positive(rate.requests, "requests")?,
+        requests: positive(requests, "requests")?,
         window_seconds: window.ok_or("window must be from 1s to 744h")?,
-        burst: rate.burst.map(|burst| positive(burst, "burst")).transpose()?,
+        burst: burst.map(|burst| positive(burst, "burst")).transpose()?,
     })
 }
 

@@ -11,6 +11,10 @@ fn policy(path: &str, value: Value) -> Inputs {
     inputs
 }
 
+fn open(name: &str, number: i32) -> Value {
+    json!({"name": name, "counts": "Calls", "most": [{"tier": "basic", "open": number}]})
+}
+
 fn limits(inputs: &Inputs) -> Value {
     serde_json::to_value(&build(inputs).configuration.config().routes[0].rate_limits).unwrap()
 }
@@ -64,6 +68,21 @@ fn a_policy_that_can_not_be_enforced_holds_its_server_back_and_is_named() {
         ("/spec/limits/1/rates/1/tier", json!("basic"), "names tier `basic` twice"),
         ("/spec/limits/1/match", json!({}), "must name methods"),
         ("/spec/limits/1/name", json!("calls"), "declared twice"),
+        ("/spec/limits/1/costs", json!([{"tools": ["*"], "cost": 6}]), "a cost of 6 never fits into a burst of 5"),
+        ("/spec/limits/1/costs", json!([{"tools": [], "cost": 2}]), "costs must name tools"),
+        ("/spec/limits/1/costs", json!([{"tools": ["a"], "cost": 0}]), "cost must be at least 1"),
+        ("/spec/limits/1/per", json!(["Tenant"]), "needs a tenant claim"),
+        ("/spec/limits/1/per", json!(["Tool", "Tool"]), "per Tool twice"),
+        ("/spec/tenantClaim", json!("azp"), "chosen by the client"),
+        ("/spec/tiers/claim", json!("scope"), "chosen by the client"),
+        ("/spec/concurrency", json!([open("calls", 1)]), "declared twice"),
+        ("/spec/concurrency", json!([open("a", 0)]), "open must be at least 1"),
+        ("/spec/beforeAuthentication", json!({}), "limits nothing"),
+        (
+            "/spec/beforeAuthentication",
+            json!({"failures": {"requests": 9, "window": "0s"}}),
+            "beforeAuthentication.failures: window",
+        ),
     ] {
         let inputs = policy(path, value);
         refused(&inputs, Reason::InvalidLimit, expected);
@@ -74,6 +93,26 @@ fn a_policy_that_can_not_be_enforced_holds_its_server_back_and_is_named() {
 }
 
 #[test]
+fn costs_concurrency_and_what_comes_before_authentication_reach_the_data_plane() {
+    let mut inputs = policy("/spec/concurrency", json!([open("at-once", 3)]));
+    let rest = [
+        ("/spec/limits/1/costs", json!([{"tools": ["search_*"], "cost": 5}])),
+        ("/spec/tenantClaim", json!("tid")),
+        ("/spec/beforeAuthentication", json!({"failures": {"requests": 60, "window": "1m", "burst": 20}})),
+    ];
+    for (path, value) in rest {
+        inputs.policies[0] = change(&inputs.policies[0], path, value);
+    }
+    let limits = limits(&inputs);
+    assert_eq!(limits[0]["limits"][1]["costs"], json!([{"tools": ["search_*"], "cost": 5}]));
+    assert_eq!(limits[0]["tenantClaim"], json!("tid"));
+    let expected = json!([{"name": "at-once", "counts": "Calls", "match": {}, "tiers": {"basic": 3}}]);
+    assert_eq!(limits[0]["concurrency"], expected);
+    let expected = json!({"failures": {"requests": 60, "windowSeconds": 60, "burst": 20}});
+    assert_eq!(limits[0]["beforeAuthentication"], expected);
+}
+
+#[test]
 fn a_section_that_does_not_exist_is_not_resolved() {
     let inputs = policy("/spec/targetRefs/0/sectionName", json!("chart"));
     refused(&inputs, Reason::TargetNotFound, "no rule `chart`");
@@ -81,6 +120,10 @@ fn a_section_that_does_not_exist_is_not_resolved() {
     assert!(findings.iter().any(|finding| finding.condition == ConditionType::ResolvedRefs));
     let both = policy("/spec/targetRefs/0/sectionName", json!("cart"));
     refused(&both, Reason::InvalidLimit, "sectionName says what is limited");
+    let mut before = policy("/spec/targetRefs/0/sectionName", json!("cart"));
+    before.policies[0] =
+        change(&before.policies[0], "/spec/beforeAuthentication", json!({"failures": {"requests": 9, "window": "1m"}}));
+    refused(&before, Reason::InvalidLimit, "sectionName names operations");
 }
 
 #[test]

@@ -1,11 +1,17 @@
 //! Tiers, keys and rates, with the example of the manual: basic 1,000 an hour, production 10,000 an hour.
 
 use super::*;
-use crate::operation::Method;
+use crate::operation::{Method, Operation, Target};
 use crate::pattern::Pattern;
-use crate::principal::{Membership, TokenPrincipal};
+use crate::principal::{Membership, Principal, TokenPrincipal};
+use crate::rules::MatchConfig;
 use proptest::prelude::*;
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+mod counting;
+mod rates;
 
 fn rate(requests: u32, window: u32, burst: Option<u32>) -> RateConfig {
     RateConfig {
@@ -32,6 +38,7 @@ fn policy() -> RateLimitConfig {
                 name: "per-client".into(),
                 matches: everything(),
                 per: vec![Dimension::Client],
+                costs: vec![],
                 tiers: BTreeMap::from([
                     ("basic".into(), rate(1000, 3600, None)),
                     ("production".into(), rate(10_000, 3600, None)),
@@ -41,12 +48,16 @@ fn policy() -> RateLimitConfig {
                 name: "per-tool".into(),
                 matches: MatchConfig { tools: vec![Pattern::new("*").unwrap()], ..everything() },
                 per: vec![Dimension::Client, Dimension::Tool],
+                costs: vec![],
                 tiers: BTreeMap::from([
                     ("basic".into(), rate(100, 60, Some(50))),
                     ("production".into(), rate(100, 60, None)),
                 ]),
             },
         ],
+        tenant_claim: None,
+        concurrency: vec![],
+        before_authentication: None,
     }
 }
 
@@ -143,18 +154,30 @@ fn contradictions_are_refused_by_name() {
     let mut twice = policy();
     twice.tiers.clients.insert("basic".into(), vec!["batch".into()]);
     assert!(matches!(LimitSet::compile(&[twice]).unwrap_err(), LimitError::ClientInTwoTiers { .. }));
+    let mut dimension = policy();
+    dimension.limits[1].per.push(Dimension::Tool);
+    assert!(matches!(LimitSet::compile(&[dimension]).unwrap_err(), LimitError::DimensionTwice { .. }));
+    let mut tenant = policy();
+    tenant.limits[0].per.push(Dimension::Tenant);
+    assert!(matches!(LimitSet::compile(&[tenant]).unwrap_err(), LimitError::NoTenantClaim { .. }));
+    let nothing = RateLimitConfig { limits: vec![], ..policy() };
+    assert!(matches!(LimitSet::compile(&[nothing]).unwrap_err(), LimitError::Nothing { .. }));
+    let mut slow = policy();
+    let centuries = rate(1_000_000_000, 744 * 3600, Some(999_999_999));
+    slow.limits[0].tiers.insert("basic".into(), centuries);
+    assert!(matches!(LimitSet::compile(&[slow]).unwrap_err(), LimitError::RefillTooSlow { .. }));
 }
 
-proptest! {
-    /// GCRA admits at most `burst + floor(window / emission)` in a half-open window after a burst.
-    #[test]
-    fn no_window_exceeds_the_requests(requests in 1u32..5000, window in 1u32..5000, burst in proptest::option::of(1u32..5000)) {
-        prop_assume!(burst.is_none_or(|burst| burst < requests));
-        let rate = Rate::compile(&rate(requests, window, burst)).unwrap();
-        prop_assert!(rate.burst.get() <= requests);
-        if rate.burst.get() < requests {
-            let refilled = rate.window.as_nanos() / rate.emission.as_nanos();
-            prop_assert!(u128::from(rate.burst.get()) + refilled <= u128::from(requests));
+#[test]
+fn a_claim_that_the_client_or_its_user_writes_decides_neither_tier_nor_tenant() {
+    for claim in ["scope", "client_id", "azp", "client_name", "acr", "email", "cnf", "authorization_details"] {
+        let mut tier = policy();
+        tier.tiers.claim = Some(claim.into());
+        let mut tenant = policy();
+        tenant.tenant_claim = Some(claim.into());
+        for config in [tier, tenant] {
+            let error = LimitSet::compile(&[config]).unwrap_err();
+            assert!(matches!(error, LimitError::ClaimOfClient { .. }), "{claim}: {error}");
         }
     }
 }

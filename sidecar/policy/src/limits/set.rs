@@ -1,0 +1,311 @@
+//! The compiled limits of a route, and what of them is about a call.
+
+use super::claim::is_of_client;
+use super::config::RateLimitConfig;
+use super::config::{AddressConfig, ConcurrencyConfig, Concurrent, CostConfig, Dimension, LimitConfig, RateConfig};
+use super::error::LimitError;
+use super::key::{Counted, key_of};
+use super::rate::{Rate, RateError};
+use super::tier::Selection;
+use crate::operation::{Operation, Target};
+use crate::rules::MatchConfig;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+
+/// Names of the limits before authentication: a limit of a policy can't have one of them besides.
+pub const BEFORE_AUTHENTICATION: &str = "before-authentication";
+/// See [`BEFORE_AUTHENTICATION`].
+pub const FAILED_AUTHENTICATION: &str = "failed-authentication";
+
+/// A limit that applies to a call, with the rate of the caller's tier and the key of its count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge<'a> {
+    /// Which limit: `policy/limit`.
+    pub id: &'a str,
+    /// The caller's tier.
+    pub tier: &'a str,
+    /// Position among [`LimitSet::rates`].
+    pub slot: usize,
+    /// The tier's rate.
+    pub rate: Rate,
+    /// As many requests the call counts for.
+    pub cost: u32,
+    /// What is counted apart, unambiguous within the limit and tier.
+    pub key: String,
+}
+
+/// A limit of concurrency that applies to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold<'a> {
+    /// Which limit: `policy/limit`.
+    pub id: &'a str,
+    /// The caller's tier.
+    pub tier: &'a str,
+    /// Position among [`LimitSet::holds_of_route`].
+    pub slot: usize,
+    /// As many may be open at once.
+    pub most: NonZeroU32,
+    /// What is counted apart, unambiguous within the limit and tier.
+    pub key: String,
+}
+
+/// A rate of some limit and tier of the route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// `policy/limit`.
+    pub id: String,
+    /// The tier; empty where it is not known yet.
+    pub tier: String,
+    /// The rate.
+    pub rate: Rate,
+}
+
+/// What one address may send before authentication, as one policy says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// Position of the rate of requests among [`LimitSet::rates`].
+    pub requests: Option<usize>,
+    /// Position of the rate of failures.
+    pub failures: Option<usize>,
+}
+
+#[derive(Debug, Clone)]
+struct Limit {
+    id: String,
+    matches: MatchConfig,
+    per: Vec<Dimension>,
+    costs: Vec<CostConfig>,
+    tiers: BTreeMap<String, (usize, Rate)>,
+}
+
+#[derive(Debug, Clone)]
+struct Concurrency {
+    id: String,
+    counts: Concurrent,
+    matches: MatchConfig,
+    per: Vec<Dimension>,
+    tiers: BTreeMap<String, (usize, NonZeroU32)>,
+}
+
+#[derive(Debug, Clone)]
+struct Policy {
+    selection: Selection,
+    tenant_claim: Option<String>,
+    limits: Vec<Limit>,
+    concurrency: Vec<Concurrency>,
+    before: Option<Before>,
+}
+
+/// The compiled limits of one route.
+#[derive(Debug, Clone)]
+pub struct LimitSet {
+    policies: Vec<Policy>,
+    rates: Vec<Named>,
+    holds: Vec<(String, String)>,
+}
+
+impl LimitSet {
+    /// Compiles the policies of a route.
+    pub fn compile(configs: &[RateLimitConfig]) -> Result<Self, LimitError> {
+        let mut set = Self { policies: Vec::with_capacity(configs.len()), rates: Vec::new(), holds: Vec::new() };
+        let mut seen = BTreeSet::new();
+        for config in configs {
+            for name in names(config) {
+                if !seen.insert((config.policy.as_str(), name)) {
+                    return Err(LimitError::Duplicate { policy: config.policy.clone(), limit: name.to_owned() });
+                }
+            }
+            let policy = set.policy(config)?;
+            set.policies.push(policy);
+        }
+        Ok(set)
+    }
+
+    /// Every limit, tier and rate, so that their state can be made ready.
+    pub fn rates(&self) -> &[Named] {
+        &self.rates
+    }
+
+    /// Limit and tier of everything that may be held, so that its state can be made ready.
+    pub fn holds_of_route(&self) -> &[(String, String)] {
+        &self.holds
+    }
+
+    /// What an address may send before authentication, by each policy that says so.
+    pub fn before(&self) -> impl Iterator<Item = Before> {
+        self.policies.iter().filter_map(|policy| policy.before)
+    }
+
+    /// The charges of a call, narrowest first, so that a noisy caller exhausts its own count before a shared one.
+    pub fn charges(&self, counted: &Counted<'_>) -> Vec<Charge<'_>> {
+        let mut charges = Vec::new();
+        for policy in &self.policies {
+            for limit in policy.limits.iter().filter(|limit| applies(&limit.matches, counted.operation)) {
+                let tier = policy.selection.tier_of(counted.principal, &limit.tiers);
+                if let Some((tier, (slot, rate))) = limit.tiers.get_key_value(tier) {
+                    let key = key_of(&limit.per, policy.tenant_claim.as_deref(), counted);
+                    let cost = limit.cost(counted.operation);
+                    let charge = Charge { id: &limit.id, tier, slot: *slot, rate: *rate, cost, key };
+                    charges.push((limit.per.len(), charge));
+                }
+            }
+        }
+        charges.sort_by_key(|(width, _)| std::cmp::Reverse(*width));
+        charges.into_iter().map(|(_, charge)| charge).collect()
+    }
+
+    /// What a call holds as long as it is open, narrowest first.
+    pub fn holds(&self, counted: &Counted<'_>) -> Vec<Hold<'_>> {
+        let counts = if counted.operation.method.is_open_ended() { Concurrent::Streams } else { Concurrent::Calls };
+        let mut holds = Vec::new();
+        for policy in &self.policies {
+            let about = |limit: &&Concurrency| limit.counts == counts && applies(&limit.matches, counted.operation);
+            for limit in policy.concurrency.iter().filter(about) {
+                let tier = policy.selection.tier_of(counted.principal, &limit.tiers);
+                if let Some((tier, (slot, most))) = limit.tiers.get_key_value(tier) {
+                    let key = key_of(&limit.per, policy.tenant_claim.as_deref(), counted);
+                    holds.push((limit.per.len(), Hold { id: &limit.id, tier, slot: *slot, most: *most, key }));
+                }
+            }
+        }
+        holds.sort_by_key(|(width, _)| std::cmp::Reverse(*width));
+        holds.into_iter().map(|(_, hold)| hold).collect()
+    }
+
+    fn policy(&mut self, config: &RateLimitConfig) -> Result<Policy, LimitError> {
+        let RateLimitConfig { policy, tiers, tenant_claim, limits, concurrency, before_authentication } = config;
+        if limits.is_empty() && concurrency.is_empty() && before_authentication.is_none() {
+            return Err(LimitError::Nothing { policy: policy.clone() });
+        }
+        for claim in tiers.claim.iter().chain(tenant_claim) {
+            if is_of_client(claim) {
+                return Err(LimitError::ClaimOfClient { policy: policy.clone(), claim: claim.clone() });
+            }
+        }
+        let selection = Selection::compile(config)?;
+        let limits = limits.iter().map(|limit| self.limit(config, limit)).collect::<Result<_, _>>()?;
+        let concurrency = concurrency.iter().map(|limit| self.concurrency(config, limit)).collect::<Result<_, _>>()?;
+        let before = before_authentication.as_ref().map(|before| self.before_of(config, before)).transpose()?;
+        Ok(Policy { selection, tenant_claim: tenant_claim.clone(), limits, concurrency, before })
+    }
+
+    fn limit(&mut self, config: &RateLimitConfig, limit: &LimitConfig) -> Result<Limit, LimitError> {
+        let LimitConfig { name, matches, per, costs, tiers } = limit;
+        check(config, name, matches, per)?;
+        check_tiers(config, name, tiers)?;
+        if costs.iter().any(|cost| cost.tools.is_empty()) {
+            return Err(LimitError::CostOfNothing { policy: config.policy.clone(), limit: name.clone() });
+        }
+        let dearest = costs.iter().map(|cost| cost.cost.get()).max().unwrap_or(1);
+        let mut compiled = BTreeMap::new();
+        for (tier, rate) in tiers {
+            let (slot, rate) = self.rate(config, name, tier, rate)?;
+            if dearest > rate.burst.get() {
+                let (policy, limit, tier) = (config.policy.clone(), name.clone(), tier.clone());
+                return Err(LimitError::CostTooLarge { policy, limit, tier, cost: dearest, burst: rate.burst.get() });
+            }
+            compiled.insert(tier.clone(), (slot, rate));
+        }
+        let id = id(config, name);
+        Ok(Limit { id, matches: matches.clone(), per: per.clone(), costs: costs.clone(), tiers: compiled })
+    }
+
+    fn concurrency(&mut self, config: &RateLimitConfig, limit: &ConcurrencyConfig) -> Result<Concurrency, LimitError> {
+        let ConcurrencyConfig { name, counts, matches, per, tiers } = limit;
+        check(config, name, matches, per)?;
+        check_tiers(config, name, tiers)?;
+        let id = id(config, name);
+        let mut slots = BTreeMap::new();
+        for (tier, most) in tiers {
+            slots.insert(tier.clone(), (self.holds.len(), *most));
+            self.holds.push((id.clone(), tier.clone()));
+        }
+        Ok(Concurrency { id, counts: *counts, matches: matches.clone(), per: per.clone(), tiers: slots })
+    }
+
+    fn before_of(&mut self, config: &RateLimitConfig, before: &AddressConfig) -> Result<Before, LimitError> {
+        let AddressConfig { requests, failures } = before;
+        if requests.is_none() && failures.is_none() {
+            return Err(LimitError::Nothing { policy: config.policy.clone() });
+        }
+        let mut slot = |name: &str, rate: &Option<RateConfig>| -> Result<Option<usize>, LimitError> {
+            rate.as_ref().map(|rate| Ok(self.rate(config, name, "", rate)?.0)).transpose()
+        };
+        let requests = slot(BEFORE_AUTHENTICATION, requests)?;
+        Ok(Before { requests, failures: slot(FAILED_AUTHENTICATION, failures)? })
+    }
+
+    fn rate(
+        &mut self,
+        config: &RateLimitConfig,
+        limit: &str,
+        tier: &str,
+        rate: &RateConfig,
+    ) -> Result<(usize, Rate), LimitError> {
+        let compiled = Rate::compile(rate).map_err(|error| {
+            let (policy, limit, tier) = (config.policy.clone(), limit.to_owned(), tier.to_owned());
+            match error {
+                RateError::Burst(burst) => {
+                    LimitError::BurstTooLarge { policy, limit, tier, burst, requests: rate.requests.get() }
+                }
+                RateError::Slow(burst) => LimitError::RefillTooSlow { policy, limit, tier, burst },
+            }
+        })?;
+        self.rates.push(Named { id: id(config, limit), tier: tier.to_owned(), rate: compiled });
+        Ok((self.rates.len() - 1, compiled))
+    }
+}
+
+impl Limit {
+    /// Of several patterns that match, the dearest holds, so that their order means nothing.
+    fn cost(&self, operation: &Operation) -> u32 {
+        let Target::Tool(name) = &operation.target else { return 1 };
+        let about = |cost: &&CostConfig| cost.tools.iter().any(|pattern| pattern.matches(name));
+        self.costs.iter().filter(about).map(|cost| cost.cost.get()).max().unwrap_or(1)
+    }
+}
+
+fn id(config: &RateLimitConfig, limit: &str) -> String {
+    format!("{}/{limit}", config.policy)
+}
+
+fn applies(matches: &MatchConfig, operation: &Operation) -> bool {
+    matches.is_empty() || matches.selects(operation)
+}
+
+/// The names that a policy's limits go by.
+fn names(config: &RateLimitConfig) -> impl Iterator<Item = &str> {
+    let before = config.before_authentication.iter().flat_map(|before| {
+        let requests = before.requests.as_ref().map(|_| BEFORE_AUTHENTICATION);
+        requests.into_iter().chain(before.failures.as_ref().map(|_| FAILED_AUTHENTICATION))
+    });
+    let limits = config.limits.iter().map(|limit| limit.name.as_str());
+    limits.chain(config.concurrency.iter().map(|limit| limit.name.as_str())).chain(before)
+}
+
+fn check(config: &RateLimitConfig, name: &str, matches: &MatchConfig, per: &[Dimension]) -> Result<(), LimitError> {
+    let (policy, limit) = (config.policy.clone(), name.to_owned());
+    if let Err(source) = matches.check() {
+        return Err(LimitError::Pattern { policy, limit, source });
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = per.iter().find(|dimension| !seen.insert(**dimension)) {
+        return Err(LimitError::DimensionTwice { policy, limit, dimension: *twice });
+    }
+    if per.contains(&Dimension::Tenant) && config.tenant_claim.is_none() {
+        return Err(LimitError::NoTenantClaim { policy, limit });
+    }
+    Ok(())
+}
+
+/// Every tier that is chosen by list or default must have a rate; a claim's value that has none counts as the default.
+fn check_tiers<T>(config: &RateLimitConfig, name: &str, tiers: &BTreeMap<String, T>) -> Result<(), LimitError> {
+    let selectable = config.tiers.clients.keys().chain([&config.tiers.default]);
+    match selectable.into_iter().find(|tier| !tiers.contains_key(*tier)) {
+        None => Ok(()),
+        Some(tier) => {
+            let (policy, limit, tier) = (config.policy.clone(), name.to_owned(), tier.clone());
+            Err(LimitError::MissingTier { policy, limit, tier })
+        }
+    }
+}

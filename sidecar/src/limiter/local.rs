@@ -1,0 +1,71 @@
+//! Counts in this process.
+
+use super::bucket::Bucket;
+use super::standing::Standing;
+use super::store::{Cause, Charged, Charging, LimitStore, Refusal, at_once};
+use super::table::Refused;
+use governor::clock::Clock;
+use tollward_policy::limits::Charge;
+
+/// The counts of one route's limits, by their slots.
+#[derive(Debug)]
+pub struct Local<C: Clock> {
+    buckets: Vec<Bucket<C>>,
+}
+
+impl<C: Clock> Local<C> {
+    pub(super) fn new(buckets: Vec<Bucket<C>>) -> Self {
+        Self { buckets }
+    }
+
+    /// The counts of one limit and tier.
+    pub(super) fn bucket(&self, slot: usize) -> Option<&Bucket<C>> {
+        self.buckets.get(slot)
+    }
+
+    fn charge_all(&self, charges: &[Charge<'_>]) -> Charged {
+        let mut standings = Vec::with_capacity(charges.len());
+        for (position, charge) in charges.iter().enumerate() {
+            let standing = Standing::of(charge.id, charge.tier, &charge.rate, charge.cost);
+            let taken = match self.bucket(charge.slot) {
+                Some(bucket) => bucket.charge(&charge.key, charge.cost),
+                // A limit without state can't be counted, so it refuses.
+                None => Err(Refused::Exceeded(charge.rate.window)),
+            };
+            match taken {
+                Ok(admitted) => standings.push(standing.left(admitted.remaining, admitted.reset)),
+                Err(refused) => {
+                    self.refund_all(charges.get(..position).unwrap_or_default());
+                    let (cause, wait) = match refused {
+                        Refused::Exceeded(wait) => (Cause::Exceeded, wait),
+                        Refused::Full(wait) => (Cause::Full, wait),
+                    };
+                    standings.push(standing.refused(wait));
+                    return Err(Refusal { cause, standings });
+                }
+            }
+        }
+        Ok(standings)
+    }
+
+    fn refund_all(&self, charges: &[Charge<'_>]) {
+        for charge in charges {
+            if let Some(bucket) = self.bucket(charge.slot) {
+                bucket.refund(&charge.key, charge.cost);
+            }
+        }
+    }
+}
+
+impl<C> LimitStore for Local<C>
+where
+    C: Clock + Send + Sync + std::fmt::Debug,
+{
+    fn charge<'a>(&'a self, charges: &'a [Charge<'a>]) -> Charging<'a> {
+        at_once(self.charge_all(charges))
+    }
+
+    fn refund(&self, charges: &[Charge<'_>]) {
+        self.refund_all(charges);
+    }
+}

@@ -1,0 +1,55 @@
+//! Where counts are kept: one call charges all limits of a request at once, or none.
+
+use super::standing::Standing;
+use futures_util::future::{BoxFuture, Either, Ready, ready};
+use tollward_policy::limits::Charge;
+use tollward_policy::reason::Reason;
+
+/// Why a request was refused, and how its limits stand: the one that refused comes last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub cause: Cause,
+    /// The limits that were looked at.
+    pub standings: Vec<Standing>,
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The last limit is exhausted.
+    Exceeded,
+    /// The last limit has no room to count another caller.
+    Full,
+}
+
+impl Cause {
+    /// The reason of such a refusal.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Exceeded => Reason::RateLimited,
+            Self::Full => Reason::LimitsExhausted,
+        }
+    }
+}
+
+/// What becomes of a charge.
+pub type Charged = Result<Vec<Standing>, Refusal>;
+
+/// A charge under way. A store in this process answers at once and allocates nothing for it.
+pub type Charging<'a> = Either<Ready<Charged>, BoxFuture<'a, Charged>>;
+
+/// An answer that is there already.
+pub fn at_once<'a>(charged: Charged) -> Charging<'a> {
+    Either::Left(ready(charged))
+}
+
+/// Keeps counts. Implementations never admit more than the rates say; they may refuse for a moment what a concurrent charge
+/// is about to give back.
+pub trait LimitStore: Send + Sync + std::fmt::Debug {
+    /// Charges every limit in this order, or none: what was charged before a refusal is given back before it is told.
+    fn charge<'a>(&'a self, charges: &'a [Charge<'a>]) -> Charging<'a>;
+
+    /// Gives back a charge that was admitted, for a call that was refused by somebody else. Nothing waits for it.
+    fn refund(&self, charges: &[Charge<'_>]);
+}
