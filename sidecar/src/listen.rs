@@ -4,6 +4,7 @@
 mod acceptor;
 mod any_client;
 mod client_name;
+mod linger;
 mod peer;
 mod serve;
 mod stamp;

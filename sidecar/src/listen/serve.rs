@@ -1,6 +1,7 @@
 //! The accept loop: bounded, patient with nobody, graceful at the end.
 
 use super::acceptor::Acceptor;
+use super::linger::Lingering;
 use super::peer::Peer;
 use crate::thumbprint::Thumbprint;
 use axum::body::Body;
@@ -190,7 +191,7 @@ async fn connection<S, F, R>(
         let answer = handler(request, peer.clone());
         async move { Ok::<_, Infallible>(answer.await) }
     });
-    let served = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let served = builder.serve_connection(TokioIo::new(Lingering::new(stream)), service).into_owned();
     tokio::select! {
         served = watcher.watch(served) => {
             if let Err(error) = served {

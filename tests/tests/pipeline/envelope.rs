@@ -2,9 +2,13 @@
 
 use http::{Method, StatusCode};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tollward_policy::operation::Era;
 use tollward_policy::reason::Reason;
 use tollward_tests::client::Wire;
+use tollward_tests::config::{AUTHORITY, PATH};
+use tollward_tests::deadline::within;
 use tollward_tests::mcp::{Call, LEGACY, MODERN, meta};
 use tollward_tests::world::{CELLS, Refusal, World};
 
@@ -349,6 +353,26 @@ async fn a_posted_response_exists_in_the_legacy_era_only() {
         let refusal = Refusal::new(400, Reason::MessageInvalid).code(INVALID_REQUEST);
         world.refused(wire, &call, &refusal).await;
     }
+    world.end();
+}
+
+#[tokio::test]
+async fn a_client_that_writes_its_whole_request_before_it_reads_gets_the_refusal() {
+    let world = World::start().await;
+    // More than the buffers of the system between the two ends.
+    let body = "x".repeat(16 * 1024 * 1024);
+    let head = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: {AUTHORITY}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Accept: application/json, text/event-stream\r\nContent-Length: {}\r\n\r\n",
+        world.token(),
+        body.len()
+    );
+    let mut stream = TcpStream::connect(world.sidecar.public).await.unwrap();
+    stream.write_all(format!("{head}{body}").as_bytes()).await.expect("what comes too late is read and thrown away");
+    let mut answer = String::new();
+    within("an answer and the end", stream.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert_eq!(world.sidecar.records.wait_for(1).await.decision.reason, Reason::BodyTooLarge);
     world.end();
 }
 
