@@ -118,7 +118,7 @@ function readFiles() {
     const name = readdirSync(kept).find((name) => name.endsWith(end));
     return name === undefined ? {} : JSON.parse(readFileSync(join(kept, name), "utf8"));
   };
-  report.clientId = read("_client_info.json").client_id ?? null;
+  report.clientId = options["client-id"] ?? read("_client_info.json").client_id ?? null;
   report.scopes = read("_tokens.json").scope?.split(" ") ?? null;
   const lines = readFileSync(notes, "utf8").trim().split("\n").map(JSON.parse);
   report.authorizations = lines.length;

@@ -44,10 +44,15 @@ class AuthorizationError(Exception):
 class MemoryStorage:
     """Keeps what the SDK wants kept, and notes it in the report."""
 
-    def __init__(self, report: dict[str, Any]) -> None:
+    def __init__(self, report: dict[str, Any], client_id: str | None) -> None:
         self._report = report
         self._tokens: OAuthToken | None = None
         self._client: OAuthClientInformationFull | None = None
+        if client_id is not None:
+            self._client = OAuthClientInformationFull(
+                client_id=client_id, redirect_uris=[AnyUrl(REDIRECT_URI)], token_endpoint_auth_method="none"
+            )
+            report["clientId"] = client_id
 
     async def get_tokens(self) -> OAuthToken | None:
         return self._tokens
@@ -158,7 +163,7 @@ async def run(options: argparse.Namespace, report: dict[str, Any]) -> None:
                 response_types=["code"],
                 token_endpoint_auth_method="none",
             ),
-            storage=MemoryStorage(report),
+            storage=MemoryStorage(report, options.client_id),
             redirect_handler=person.open,
             callback_handler=person.answer,
         )
@@ -211,6 +216,7 @@ def main() -> int:
     parser.add_argument("--user")
     parser.add_argument("--password")
     parser.add_argument("--token")
+    parser.add_argument("--client-id")
     parser.add_argument("--client-name", default="Tollward test client")
     parser.add_argument("--protocol", default="auto")
     parser.add_argument("--no-refresh", action="store_true")

@@ -12,6 +12,15 @@ import { signIn } from "./browser.mjs";
 
 const REDIRECT_URI = "http://127.0.0.1:33418/callback";
 const MAX_TRACED_REQUESTS = 200;
+/** Releases of the older SDK: the last one, and the last ones whose newest revision was that. */
+const OLDER = {
+  1: "@modelcontextprotocol/sdk",
+  "2025-06-18": "sdk-2025-06-18",
+  "2025-03-26": "sdk-2025-03-26",
+};
+const plainFetch = globalThis.fetch;
+/** What the server answered to `initialize`: the oldest SDK does not tell. */
+let agreed = null;
 /** HTTP status of the MCP server's last answer: some errors of the SDK don't carry it. */
 let lastStatus = null;
 
@@ -26,6 +35,7 @@ const { values: options } = parseArgs({
     user: { type: "string" },
     password: { type: "string" },
     token: { type: "string" },
+    "client-id": { type: "string" },
     "client-name": { type: "string", default: "Tollward test client" },
     protocol: { type: "string", default: "auto" },
     sdk: { type: "string", default: "2" },
@@ -55,16 +65,19 @@ const report = {
 async function loadSdk() {
   const version = (name) =>
     JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, import.meta.url), "utf8")).version;
-  if (options.sdk === "1") {
-    const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
-    const { StreamableHTTPClientTransport } = await import("@modelcontextprotocol/sdk/client/streamableHttp.js");
-    const { UnauthorizedError } = await import("@modelcontextprotocol/sdk/client/auth.js");
+  if (options.sdk !== "2") {
+    const folder = OLDER[options.sdk];
+    const { Client } = await import(`${folder}/client/index.js`);
+    const { StreamableHTTPClientTransport } = await import(`${folder}/client/streamableHttp.js`);
+    const { UnauthorizedError } = await import(`${folder}/client/auth.js`);
+    // The oldest one takes no `fetch` of the application's.
+    globalThis.fetch = tracedFetch;
     return {
-      name: `@modelcontextprotocol/sdk ${version("@modelcontextprotocol/sdk")}`,
+      name: `@modelcontextprotocol/sdk ${version(folder)}`,
       Transport: StreamableHTTPClientTransport,
       UnauthorizedError,
       newClient: (information) => new Client(information),
-      protocolVersion: (_client, transport) => transport.protocolVersion,
+      protocolVersion: (_client, transport) => transport.protocolVersion ?? agreed,
       finish: (transport, answer) => transport.finishAuth(answer.get("code")),
     };
   }
@@ -82,7 +95,7 @@ async function loadSdk() {
 
 /** What the SDK asks of an application that wants OAuth; everything is kept in memory. */
 class MemoryProvider {
-  #information;
+  #information = options["client-id"] && { client_id: options["client-id"] };
   #tokens;
   #verifier;
   #state;
@@ -110,6 +123,7 @@ class MemoryProvider {
   }
 
   clientInformation() {
+    report.clientId = this.#information?.client_id ?? null;
     return this.#information;
   }
 
@@ -165,7 +179,7 @@ class MemoryProvider {
       person: { name: options["broker-name"], user: options.user, password: options.password },
       fetch: tracedFetch,
     });
-    if (this.answer.get("state") !== this.#state) {
+    if ((this.answer.get("state") ?? undefined) !== this.#state) {
       throw new Error("the authorization server returned another state");
     }
     if (this.answer.has("error")) {
@@ -179,7 +193,8 @@ class MemoryProvider {
 
 /** `fetch`, which remembers what a test may want to know of each request: never a secret. */
 async function tracedFetch(input, init) {
-  const response = await fetch(input, init);
+  const response = await plainFetch(input, init);
+  await noteAgreement(init?.body, response);
   if (String(input instanceof Request ? input.url : input) === new URL(options.url).href) {
     lastStatus = response.status;
   }
@@ -197,6 +212,13 @@ async function tracedFetch(input, init) {
     });
   }
   return response;
+}
+
+/** Reads the revision in the answer to `initialize`. */
+async function noteAgreement(body, response) {
+  if (typeof body !== "string" || !response.ok || !bodyKeys(body).includes("initialize")) return;
+  const text = await response.clone().text();
+  agreed = text.match(/"protocolVersion"\s*:\s*"([^"]+)"/)?.[1] ?? null;
 }
 
 function bodyKeys(body) {

@@ -3,6 +3,7 @@
 //!
 //! Map, from the outside inwards:
 //! - [`guarded`] is the data plane in front of a real server; [`visit`] is one run of a real client against it.
+//! - [`verified`] is the table of clients that are known to work, which tests go through and the manual shows.
 //! - [`suite`] runs the conformance suite and compares two runs.
 //! - [`collector`] is an OpenTelemetry Collector, [`received`] what it was sent.
 //! - [`control_plane`] is a Kubernetes API server without a node.
@@ -24,4 +25,5 @@ pub mod provider;
 pub mod received;
 pub mod server;
 pub mod suite;
+pub mod verified;
 pub mod visit;

@@ -20,6 +20,7 @@ fn files() -> Vec<(String, String)> {
     files.extend(copies);
     files.push(("docs/src/reference/sidecar-config.schema.json".to_owned(), config_schema()));
     files.push(("docs/src/reference/reasons.md".to_owned(), reasons()));
+    files.push(("docs/src/verified-clients.md".to_owned(), tollward_tests::real::verified::page()));
     files
 }
 

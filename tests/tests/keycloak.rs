@@ -1,51 +1,32 @@
 //! A real Keycloak as identity provider: what the preset of a company's most common provider must cope with. Its access
 //! tokens say `typ: JWT` and `typ: Bearer`, have no client id but `azp`, and no audience unless a mapper adds one.
 //!
-//! One test, since Keycloak starts once: each part needs what the one before left behind.
+//! Keycloak starts once, and each test has a realm of its own.
 
-#![expect(clippy::expect_used, reason = "outside of test functions too, a failed expectation is how these tests fail")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "outside of test functions too, a failed expectation is how these tests fail"
+)]
 
+#[path = "keycloak/bound.rs"]
+mod bound;
+#[path = "keycloak/clients.rs"]
+mod clients;
+#[path = "keycloak/exchange.rs"]
+mod exchange;
+#[path = "keycloak/scene.rs"]
+mod scene;
+
+use scene::{calls, guarded_catalog, text};
 use serde_json::{Value, json};
 use std::time::Instant;
-use tollward_policy::config::SidecarConfig;
 use tollward_policy::reason::Reason;
 use tollward_sidecar::audit::{Caller, Record};
 use tollward_tests::deadline::eventually;
-use tollward_tests::real::guarded::{Guard, Guarded, free_address};
-use tollward_tests::real::keycloak::{Keycloak, password};
-use tollward_tests::real::server::Server;
+use tollward_tests::real::guarded::Guarded;
+use tollward_tests::real::keycloak::Keycloak;
 use tollward_tests::real::visit::{Sdk, Told, Visit};
-use tollward_tests::vendor::configured;
-
-fn guard(issuer: &str) -> Guard {
-    let rule = |name: &str, tools: Value, scope: &str| {
-        json!({
-            "name": name, "match": {"tools": tools}, "action": "Allow", "scopes": [scope], "onMissingScope": "Challenge"
-        })
-    };
-    Guard {
-        host: "127.0.0.1",
-        issuer: Some(issuer.to_owned()),
-        audience: None,
-        scopes: json!([
-            {"name": "mcp:catalog-read", "description": "Look at products"},
-            {"name": "mcp:cart-write", "description": "Put products into the cart"},
-        ]),
-        initial_scopes: json!(["mcp:catalog-read"]),
-        rules: json!([
-            rule("read", json!(["search_products", "get_product"]), "mcp:catalog-read"),
-            rule("cart", json!(["add_to_cart"]), "mcp:cart-write"),
-        ]),
-        hosts: Vec::new(),
-    }
-}
-
-/// What the control plane makes of preset Keycloak.
-fn preset(config: &mut SidecarConfig) {
-    let issuer = config.identity_providers.remove(0).issuer;
-    let auth = json!({"mode": "OAuth", "identityProviders": [{"name": "idp"}]});
-    config.identity_providers = configured(&json!({"preset": "Keycloak", "issuer": issuer}), &auth).identity_providers;
-}
 
 async fn call(guarded: &Guarded, token: &str, tool: &str, arguments: &Value) -> Told {
     Visit::new(Sdk::TypeScript, &guarded.url).token(token).call(tool, arguments).run().await
@@ -70,24 +51,12 @@ async fn refused(guarded: &Guarded, token: &str, reason: Reason) {
     assert_eq!(guarded.reached().len(), reached, "nothing may reach the server");
 }
 
-fn text(answer: &Value, member: &str) -> String {
-    answer[member].as_str().map_or_else(|| format!("no {member}"), str::to_owned)
-}
-
-async fn calls(guarded: &Guarded, tool: &str) -> Vec<Record> {
-    let is_call = |record: &Record| record.call.as_ref().is_some_and(|call| call.target.as_deref() == Some(tool));
-    guarded.records().await.into_iter().filter(is_call).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn keycloak_signs_people_and_programs_in_and_only_its_access_tokens_for_this_server_pass() {
-    let address = free_address();
-    let keycloak = Keycloak::start(&guard("").url(address.port())).await;
-    let guarded = guard(&keycloak.issuer).start_at(address, Server::catalog(), preset).await.expect("the port is free");
+    let (keycloak, guarded) = guarded_catalog(|_| ()).await;
     people(&keycloak, &guarded).await;
     programs(&keycloak, &guarded).await;
     wrong_tokens(&keycloak, &guarded).await;
-    registered_clients(&keycloak, &guarded).await;
     rotated_keys(&keycloak, &guarded).await;
     guarded.reached();
 }
@@ -130,21 +99,6 @@ async fn wrong_tokens(keycloak: &Keycloak, guarded: &Guarded) {
     refused(guarded, &text(&stock, "access_token"), Reason::AudienceMismatch).await;
     let advice = last(guarded).await.decision.advice.unwrap_or_default();
     assert!(advice.contains("Add an Audience mapper"), "{advice}");
-}
-
-/// Clients that Keycloak has never seen register by themselves, and the person consents.
-async fn registered_clients(keycloak: &Keycloak, guarded: &Guarded) {
-    for sdk in [Sdk::TypeScript, Sdk::OlderTypeScript, Sdk::Python] {
-        let person = ["--user", "ada", "--password", &password("ada")];
-        let visit = Visit::new(sdk, &guarded.url).with(person).list();
-        let told = visit.call("get_product", &json!({"sku": "TEA-001"})).run().await.done();
-        assert_eq!(told.sorted("/tools"), ["add_to_cart", "get_product", "search_products"], "{told:?}");
-        assert_eq!(told.text("/authorizationServer"), keycloak.issuer);
-        let calls = calls(guarded, "get_product").await;
-        let caller = calls.last().and_then(|record| record.caller.clone());
-        let Some(Caller::Token { client, .. }) = caller else { unreachable!("the caller should be known: {calls:#?}") };
-        assert_eq!(client.as_deref(), Some(told.text("/clientId")));
-    }
 }
 
 async fn rotated_keys(keycloak: &Keycloak, guarded: &Guarded) {

@@ -1,10 +1,14 @@
 //! The claim `cnf` (RFC 7800): what a token is bound to. Every member must be understood here, or the token is refused: one
-//! that is not understood is a condition that nobody would check.
+//! that is not understood is a condition that nobody would check. Keycloak's `kc-jkt-type` is none: it says by which
+//! protocol `jkt` is proven, and is understood if that is DPoP.
 
 use super::refusal::Refusal;
 use crate::thumbprint::Thumbprint;
 use serde_json::{Map, Value};
 use tollward_policy::reason::Reason;
+
+/// Keycloak's word for how `jkt` is proven (26.7).
+const KEY_TYPE: &str = "kc-jkt-type";
 
 /// What a token is bound to, all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,15 +28,20 @@ impl Confirmation {
         let members = value.as_object().filter(|members| !members.is_empty()).ok_or(refused())?;
         let mut confirmation = Self { key: None, certificate: None };
         for (name, value) in members {
-            let thumbprint = value.as_str().and_then(Thumbprint::parse).ok_or(refused())?;
-            match name.as_str() {
-                "jkt" => confirmation.key = Some(thumbprint),
-                "x5t#S256" => confirmation.certificate = Some(thumbprint),
+            let text = value.as_str().ok_or(refused())?;
+            match (name.as_str(), text) {
+                ("jkt", _) => confirmation.key = Some(thumbprint(text)?),
+                ("x5t#S256", _) => confirmation.certificate = Some(thumbprint(text)?),
+                (KEY_TYPE, "DPoP") if members.contains_key("jkt") => {}
                 _ => return Err(refused()),
             }
         }
         Ok(Some(confirmation))
     }
+}
+
+fn thumbprint(text: &str) -> Result<Thumbprint, Refusal> {
+    Thumbprint::parse(text).ok_or(refused())
 }
 
 const fn refused() -> Refusal {
@@ -71,6 +80,13 @@ mod tests {
     }
 
     #[test]
+    fn keycloak_says_how_the_key_is_proven() {
+        let one = Thumbprint::of(b"1");
+        let key = Confirmation { key: Some(one), certificate: None };
+        assert_eq!(read(&json!({"jkt": one.to_string(), "kc-jkt-type": "DPoP"})), Ok(Some(key)));
+    }
+
+    #[test]
     fn what_is_not_understood_is_refused() {
         let text = Thumbprint::of(b"1").to_string();
         for confirmation in [
@@ -89,6 +105,12 @@ mod tests {
             json!({"kid": "a"}),
             json!({"jkt": text, "kid": "a"}),
             json!({"jkt": text, "osc": {}}),
+            json!({"kc-jkt-type": "DPoP"}),
+            json!({"x5t#S256": text, "kc-jkt-type": "DPoP"}),
+            json!({"jkt": text, "kc-jkt-type": "dpop"}),
+            json!({"jkt": text, "kc-jkt-type": "Client-Attestation"}),
+            json!({"jkt": text, "kc-jkt-type": null}),
+            json!({"jkt": text, "kc-jkt-type": ["DPoP"]}),
         ] {
             assert_eq!(read(&confirmation), Err(Reason::TokenBindingRefused), "{confirmation}");
         }

@@ -127,6 +127,11 @@ impl Guarded {
         records
     }
 
+    /// Heads of the requests that reached the server, whatever they carry.
+    pub fn heads(&self) -> Vec<Head> {
+        self.behind.seen()
+    }
+
     /// Heads of the requests that reached the server, after checking that none carries a credential.
     pub fn reached(&self) -> Vec<Head> {
         let heads = self.behind.seen();

@@ -1,7 +1,5 @@
-//! Keycloak: fetched once into the cache and prepared there, then started with a realm of its own and nothing on disk but a
-//! temporary directory.
-//!
-//! It is made for one test process at a time: a start takes 15 seconds of one core.
+//! Keycloak: fetched once into the cache, prepared there and started once for all tests of this process, with nothing on
+//! disk but a temporary directory that it takes along. Each test has a realm of its own.
 
 use crate::client::Reply;
 use crate::deadline::eventually_within;
@@ -16,11 +14,13 @@ use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 /// Its version, on Maven Central.
-const VERSION: &str = "26.7.3";
+pub const VERSION: &str = "26.7.3";
 const MAVEN_PLUGIN: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack";
 
 /// Time to fetch and to prepare: 180 MB, and half a minute of one core.
@@ -36,36 +36,48 @@ const BUILD: [&str; 2] = ["build", "--db=dev-mem"];
 
 const ADMINISTRATOR: (&str, &str) = ("administrator", "administrator-password");
 
-/// A running Keycloak with the realm `shop` of `tests/keycloak/realm.json`.
+/// Runs Keycloak in the directory that is its first argument, and removes that once it ended: a test process ends without
+/// dropping what all of its tests share.
+const PASSING: &str = r#"
+home=$1
+shift
+trap : TERM
+"$@" &
+wait $!
+wait $!
+rm -rf "$home"
+"#;
+
+/// A realm as `tests/keycloak/realm.json` describes it, in the Keycloak that all tests of this process share.
 pub struct Keycloak {
     /// `iss` of the realm.
     pub issuer: String,
+    realm: String,
+    base: &'static str,
+}
+
+struct Running {
     base: String,
     _process: Process,
-    _home: TempDir,
 }
 
 impl Keycloak {
-    /// Starts with a realm whose tokens are for `audience`.
+    /// A new realm, whose tokens are for `audience`.
     pub async fn start(audience: &str) -> Self {
-        let distribution = tokio::task::spawn_blocking(install).await.expect("Keycloak is installed");
-        let home = home(&distribution, audience);
-        let address = free_address();
-        let base = format!("http://{address}");
-        let mut shell = command("sh");
-        shell.arg(distribution.join("bin/kc.sh")).args(["start", "--optimized", "--import-realm", "--cache=local"]);
-        shell.arg(format!("-Dkc.home.dir={}", home.path().display()));
-        shell.args(["--http-enabled=true", "--http-host=127.0.0.1", "--http-port", &address.port().to_string()]);
-        shell.args(["--hostname", &base]);
-        shell.env("KC_BOOTSTRAP_ADMIN_USERNAME", ADMINISTRATOR.0).env("KC_BOOTSTRAP_ADMIN_PASSWORD", ADMINISTRATOR.1);
-        let mut process = Process::start("Keycloak", shell);
-        let issuer = format!("{base}/realms/shop");
-        eventually_within(START, "Keycloak serves the realm", async || {
-            assert!(process.is_running(), "Keycloak ended:\n{}", process.errors());
-            answers(&issuer).await
-        })
-        .await;
-        Self { issuer, base, _process: process, _home: home }
+        static RUNNING: OnceCell<Running> = OnceCell::const_new();
+        static REALMS: AtomicUsize = AtomicUsize::new(1);
+        let base = RUNNING.get_or_init(run).await.base.as_str();
+        let realm = format!("shop-{}", REALMS.fetch_add(1, Ordering::Relaxed));
+        let text = fs::read_to_string(place::tests().join("keycloak/realm.json")).expect("the realm");
+        let text = text.replace("@MCP_URL@", audience).replace("@REALM@", &realm);
+        let description = serde_json::from_str(&text).expect("the realm is JSON");
+        administer(base, Method::POST, "/admin/realms", Some(description)).await;
+        Self { issuer: format!("{base}/realms/{realm}"), realm, base }
+    }
+
+    /// Where tokens are issued.
+    pub fn token_url(&self) -> String {
+        format!("{}/protocol/openid-connect/token", self.issuer)
     }
 
     /// A token of the client `robot`, by client credentials.
@@ -76,7 +88,7 @@ impl Keycloak {
             ("client_secret", "robot-secret"),
             ("scope", scope),
         ];
-        access_token(&post_form(&format!("{}/protocol/openid-connect/token", self.issuer), &fields).await)
+        access_token(&post_form(&self.token_url(), &fields).await)
     }
 
     /// The token endpoint's answer after a person signed in to that client by the login form, with PKCE.
@@ -113,20 +125,44 @@ impl Keycloak {
     }
 
     async fn administer(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
-        let (username, password) = ADMINISTRATOR;
-        let fields =
-            [("grant_type", "password"), ("client_id", "admin-cli"), ("username", username), ("password", password)];
-        let url = format!("{}/realms/master/protocol/openid-connect/token", self.base);
-        let token = access_token(&post_form(&url, &fields).await);
-        let url = format!("{}/admin/realms/shop/{path}", self.base);
-        let url = url.trim_end_matches('/');
-        let authorization = format!("Bearer {token}");
-        let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
-        let reply = send_with(method, url, &headers, body).await;
-        assert!(reply.status.is_success(), "{url}: {} {}", reply.status, reply.text());
-        reply
+        let path = format!("/admin/realms/{}/{path}", self.realm);
+        administer(self.base, method, path.trim_end_matches('/'), body).await
     }
+}
+
+async fn run() -> Running {
+    let distribution = tokio::task::spawn_blocking(install).await.expect("Keycloak is installed");
+    let home = home(&distribution).keep();
+    let address = free_address();
+    let base = format!("http://{address}");
+    let mut shell = command("sh");
+    shell.args(["-c", PASSING, "sh"]).arg(&home).arg("sh").arg(distribution.join("bin/kc.sh"));
+    shell.args(["start", "--optimized", "--cache=local"]).arg(format!("-Dkc.home.dir={}", home.display()));
+    shell.args(["--http-enabled=true", "--http-host=127.0.0.1", "--http-port", &address.port().to_string()]);
+    shell.args(["--hostname", &base]);
+    shell.env("KC_BOOTSTRAP_ADMIN_USERNAME", ADMINISTRATOR.0).env("KC_BOOTSTRAP_ADMIN_PASSWORD", ADMINISTRATOR.1);
+    let mut process = Process::start("Keycloak", shell);
+    eventually_within(START, "Keycloak serves its first realm", async || {
+        assert!(process.is_running(), "Keycloak ended:\n{}", process.errors());
+        answers(&format!("{base}/realms/master")).await
+    })
+    .await;
+    Running { base, _process: process }
+}
+
+async fn administer(base: &str, method: Method, path: &str, body: Option<Value>) -> Reply {
+    let (username, password) = ADMINISTRATOR;
+    let fields =
+        [("grant_type", "password"), ("client_id", "admin-cli"), ("username", username), ("password", password)];
+    let url = format!("{base}/realms/master/protocol/openid-connect/token");
+    let token = access_token(&post_form(&url, &fields).await);
+    let url = format!("{base}{path}");
+    let authorization = format!("Bearer {token}");
+    let body = body.map(|body| body.to_string()).unwrap_or_default();
+    let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+    let reply = send_with(method, &url, &headers, body).await;
+    assert!(reply.status.is_success(), "{url}: {} {}", reply.status, reply.text());
+    reply
 }
 
 /// The password of a person of the realm.
@@ -164,16 +200,14 @@ fn finish(name: &'static str, command: Command) {
     assert!(ended.status.success(), "{name}: {ended:#?}");
 }
 
-/// A home with the realm to import; the programs stay in the cache.
-fn home(distribution: &Path, audience: &str) -> TempDir {
+/// A home of its own; the programs stay in the cache.
+fn home(distribution: &Path) -> TempDir {
     let home = TempDir::new().expect("a temporary directory");
     for folder in ["bin", "lib", "providers", "themes"] {
         symlink(distribution.join(folder), home.path().join(folder)).expect("a link in the temporary directory");
     }
-    let import = home.path().join("data/import");
-    fs::create_dir_all(home.path().join("conf")).expect("a folder in the temporary directory");
-    fs::create_dir_all(&import).expect("a folder in the temporary directory");
-    let realm = fs::read_to_string(place::tests().join("keycloak/realm.json")).expect("the realm");
-    fs::write(import.join("shop-realm.json"), realm.replace("@MCP_URL@", audience)).expect("the realm is written");
+    for folder in ["conf", "data"] {
+        fs::create_dir(home.path().join(folder)).expect("a folder in the temporary directory");
+    }
     home
 }

@@ -16,12 +16,21 @@ pub enum Sdk {
     TypeScript,
     /// `@modelcontextprotocol/sdk`: the legacy era.
     OlderTypeScript,
+    /// A release of the same whose newest revision is 2025-06-18.
+    TypeScript202506,
+    /// A release of the same whose newest revision is 2025-03-26.
+    TypeScript202503,
     /// `mcp` of `PyPI`: both eras.
     Python,
     /// `rmcp` of crates.io: both eras.
     Rust,
     /// `mcp-remote` of npm, for an application that knows only local servers: both eras.
     McpRemote,
+}
+
+impl Sdk {
+    /// The newest of each.
+    pub const ALL: [Self; 5] = [Self::TypeScript, Self::OlderTypeScript, Self::Python, Self::Rust, Self::McpRemote];
 }
 
 /// A run in the making.
@@ -41,6 +50,8 @@ impl Visit {
         let visit = Self { sdk, arguments: Vec::new() }.with(["--url", url, "--timeout", "90"]);
         match sdk {
             Sdk::OlderTypeScript => visit.with(["--sdk", "1"]),
+            Sdk::TypeScript202506 => visit.with(["--sdk", "2025-06-18"]),
+            Sdk::TypeScript202503 => visit.with(["--sdk", "2025-03-26"]),
             Sdk::Rust => visit.with(["--person", &place::clients().to_string_lossy()]),
             Sdk::TypeScript | Sdk::Python | Sdk::McpRemote => visit,
         }
@@ -84,6 +95,12 @@ impl Visit {
         self.with([format!("--token={token}").as_str()])
     }
 
+    /// As a client that the authorization server knows already.
+    #[must_use]
+    pub fn registered(self, client: &str) -> Self {
+        self.with([format!("--client-id={client}").as_str()])
+    }
+
     /// Runs it.
     pub async fn run(&self) -> Told {
         let visit = self.clone();
@@ -98,7 +115,9 @@ impl Visit {
         };
         let node = || command(place::node());
         match self.sdk {
-            Sdk::TypeScript | Sdk::OlderTypeScript => script("the TypeScript client", node(), "typescript-client.mjs"),
+            Sdk::TypeScript | Sdk::OlderTypeScript | Sdk::TypeScript202506 | Sdk::TypeScript202503 => {
+                script("the TypeScript client", node(), "typescript-client.mjs")
+            }
             Sdk::Python => script("the Python client", command(place::python()), "python_client.py"),
             Sdk::Rust => ("the Rust client", command(place::rmcp_client())),
             Sdk::McpRemote => script("mcp-remote", node(), "mcp-remote-client.mjs"),

@@ -8,6 +8,7 @@ use tollward_policy::reason::Reason;
 use tollward_sidecar::audit::Caller;
 use tollward_tests::real::guarded::{Guard, Guarded};
 use tollward_tests::real::server::Server;
+use tollward_tests::real::verified::{ROWS, Verified};
 use tollward_tests::real::visit::{Sdk, Visit};
 
 fn open_guard() -> Guard {
@@ -16,6 +17,11 @@ fn open_guard() -> Guard {
         "onMissingScope": "Hide"
     });
     Guard { issuer: None, rules: json!([look]), initial_scopes: json!([]), ..catalog_guard("") }
+}
+
+/// Whether no row before is about the client: its first row has all of its revisions.
+fn is_first(row: &Verified) -> bool {
+    ROWS.iter().find(|first| first.sdk == row.sdk).is_some_and(|first| std::ptr::eq(first, row))
 }
 
 async fn calls_what_rules_allow(guarded: &Guarded, sdk: Sdk, protocol: &str) {
@@ -32,18 +38,10 @@ async fn calls_what_rules_allow(guarded: &Guarded, sdk: Sdk, protocol: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_anonymous_client_sees_and_calls_what_rules_allow_and_nothing_else() {
     let guarded = open_guard().start(Server::catalog(), |_| ()).await;
-    let clients = [
-        (Sdk::TypeScript, "auto"),
-        (Sdk::TypeScript, "legacy"),
-        (Sdk::OlderTypeScript, "legacy"),
-        (Sdk::Python, "auto"),
-        (Sdk::Python, "legacy"),
-        (Sdk::Rust, "auto"),
-        (Sdk::Rust, "legacy"),
-        (Sdk::McpRemote, "auto"),
-        (Sdk::McpRemote, "legacy"),
-    ];
-    join_all(clients.map(|(sdk, protocol)| calls_what_rules_allow(&guarded, sdk, protocol))).await;
+    let speaks = |row: &'static Verified| row.revisions.iter().map(|revision| (row.sdk, Verified::protocol(revision)));
+    let clients: Vec<_> = ROWS.iter().filter(|row| is_first(row)).flat_map(speaks).collect();
+    let visits = clients.iter().map(|(sdk, protocol)| calls_what_rules_allow(&guarded, *sdk, protocol));
+    join_all(visits).await;
     let refused = calls(&guarded, "add_to_cart").await;
     assert_eq!(refused.len(), clients.len(), "{refused:#?}");
     assert!(refused.iter().all(|record| record.decision.reason == Reason::NoRuleMatched), "{refused:#?}");

@@ -2,12 +2,13 @@
 
 use crate::guards::guarded_catalog;
 use crate::journey::{Journey, calls, check_caller};
+use futures_util::future::join_all;
 use serde_json::json;
 use tollward_policy::reason::Reason;
 use tollward_tests::real::provider::Provider;
+use tollward_tests::real::verified::{Issuer, Registration, StepUp, Verified, release, rows};
 use tollward_tests::real::visit::{Sdk, Visit};
 
-const LEGACY: &str = "2025-11-25";
 const MODERN: &str = "2026-07-28";
 
 /// The checkout is hidden from everybody who does not hold its scope.
@@ -18,53 +19,19 @@ fn journey(sdk: Sdk, protocol: &'static str, revision: &'static str) -> Journey<
     Journey { sdk, protocol, revision, tools: SHOWN, call, rule: "cart", scope: "mcp:cart-write" }
 }
 
-async fn goes(sdk: Sdk, protocol: &'static str, revision: &'static str, provider: &Provider) {
-    journey(sdk, protocol, revision).go(&guarded_catalog(provider).await, provider).await;
+async fn goes(row: &Verified, revision: &'static str) {
+    let provider = if revision == MODERN { Provider::rs256() } else { Provider::es256() };
+    let told =
+        journey(row.sdk, Verified::protocol(revision), revision).go(&guarded_catalog(provider).await, provider).await;
+    let (name, version) = release(row.sdk);
+    assert_eq!((told.client(), row.step_up), (format!("{name} {version}").as_str(), StepUp::Yes));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_typescript_client_signs_in_lists_steps_up_and_calls_in_the_modern_era() {
-    goes(Sdk::TypeScript, "auto", MODERN, Provider::rs256()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_typescript_client_signs_in_lists_steps_up_and_calls_in_the_legacy_era() {
-    goes(Sdk::TypeScript, "legacy", LEGACY, Provider::es256()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_older_typescript_client_signs_in_lists_steps_up_and_calls() {
-    goes(Sdk::OlderTypeScript, "legacy", LEGACY, Provider::rs256()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_python_client_signs_in_lists_steps_up_and_calls_in_the_modern_era() {
-    goes(Sdk::Python, "auto", MODERN, Provider::es256()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_python_client_signs_in_lists_steps_up_and_calls_in_the_legacy_era() {
-    goes(Sdk::Python, "legacy", LEGACY, Provider::rs256()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_rust_client_signs_in_lists_steps_up_and_calls_in_the_modern_era() {
-    goes(Sdk::Rust, "auto", MODERN, Provider::rs256()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_rust_client_signs_in_lists_steps_up_and_calls_in_the_legacy_era() {
-    goes(Sdk::Rust, "legacy", LEGACY, Provider::es256()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn mcp_remote_signs_in_lists_steps_up_and_calls_in_the_modern_era() {
-    goes(Sdk::McpRemote, "auto", MODERN, Provider::es256()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn mcp_remote_signs_in_lists_steps_up_and_calls_in_the_legacy_era() {
-    goes(Sdk::McpRemote, "legacy", LEGACY, Provider::rs256()).await;
+async fn every_client_registers_signs_in_lists_steps_up_and_calls_in_each_of_its_revisions() {
+    let rows = rows(Issuer::OidcProvider, Registration::Dynamic);
+    assert_eq!(rows.iter().map(|row| row.sdk).collect::<Vec<_>>(), Sdk::ALL);
+    join_all(rows.iter().flat_map(|row| row.revisions.iter().map(|revision| goes(row, revision)))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,14 +51,14 @@ async fn a_client_that_may_not_step_up_is_left_with_403() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_without_the_right_scope_learns_nothing_of_a_hidden_tool() {
     let guarded = guarded_catalog(Provider::rs256()).await;
-    for sdk in [Sdk::TypeScript, Sdk::OlderTypeScript, Sdk::Python, Sdk::Rust, Sdk::McpRemote] {
+    for sdk in Sdk::ALL {
         let told = Visit::new(sdk, &guarded.url).list().call("checkout", &json!({})).step_up().run().await;
         assert_eq!(told.refusal(), Some(403), "{told:?}");
         assert_eq!(told.sorted("/tools"), SHOWN);
         assert_eq!(told.at("/authorizations"), &json!(1), "there is nothing to ask for: {told:?}");
     }
     let refused = calls(&guarded, "checkout").await;
-    assert_eq!(refused.len(), 5, "{refused:#?}");
+    assert_eq!(refused.len(), Sdk::ALL.len(), "{refused:#?}");
     assert!(refused.iter().all(|record| record.decision.reason == Reason::Hidden), "{refused:#?}");
     guarded.reached();
 }

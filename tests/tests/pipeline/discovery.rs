@@ -172,6 +172,10 @@ async fn everything_else_is_not_found_without_a_token_being_asked_for() {
         "/readyz",
         "/livez",
         "/v1/report",
+        // Where clients of 2025-03-26 look if there is no document: Tollward is no authorization server.
+        "/authorize",
+        "/token",
+        "/register",
         "/.well-known/openid-configuration",
         "/.well-known/oauth-protected-resource/",
         "/.well-known/oauth-protected-resource/other",

@@ -82,5 +82,9 @@ async fn visit(arguments: &Arguments, url: &str, report: &mut Report) -> Result<
     }
     let output = node.output().await.context("can't start node")?;
     ensure!(output.status.success(), "the person did not come back");
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    let came_back = reqwest::Url::parse(String::from_utf8(output.stdout)?.trim())?;
+    if let Some((_, error)) = came_back.query_pairs().find(|(name, _)| name == "error") {
+        bail!("the authorization server refuses: {error}");
+    }
+    Ok(came_back.into())
 }

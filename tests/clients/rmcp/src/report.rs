@@ -32,7 +32,7 @@ impl Report {
             let refusal = cause.downcast_ref::<ServiceError>().filter(|refusal| refusal.auth_challenge().is_some())?;
             Some(if refusal.is_authorization_required() { 401 } else { 403 })
         });
-        let message = error.to_string();
+        let message = format!("{error:#}");
         let status = challenged.or_else(|| message.split_once("HTTP ")?.1.get(..3)?.parse().ok());
         self.error = Some(json!({"name": "Error", "message": message, "code": code, "status": status}));
     }
