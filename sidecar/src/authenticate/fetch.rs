@@ -118,7 +118,7 @@ impl GuardedFetch {
 fn target(url: &str) -> Result<Target, FetchFailure> {
     Target::parse(url).map_err(|error| FetchFailure {
         detail: format!("{url:?}: {error}"),
-        public: "the URL can't be used; the operator's log has the cause",
+        public: "the URL can't be used; the cause is in the log of the replica that tried",
     })
 }
 
@@ -144,7 +144,7 @@ impl Fetch for GuardedFetch {
 
 /// Certificate authorities are read anew for each fetch: there are few, and a rotated file then needs no restart.
 async fn trust(ca_file: Option<PathBuf>) -> Result<TrustRoots, FetchFailure> {
-    const PUBLIC: &str = "the certificate authorities can't be read; the operator's log has the cause";
+    const PUBLIC: &str = "the certificate authorities can't be read; the cause is in the log of the replica that tried";
     let read = move || {
         let Some(path) = ca_file else {
             return TrustRoots::system(None).map_err(|error| error.to_string());
