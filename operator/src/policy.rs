@@ -18,6 +18,7 @@ use kube::api::ListParams;
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Resource as _, ResourceExt as _};
 use serde_json::Value;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use tollward_api::RateLimitPolicy;
@@ -39,7 +40,7 @@ pub async fn reconcile(policy: Arc<Policy>, context: Arc<Context>) -> (Option<Du
         Ok(readable) => {
             let targets = readable.spec.target_refs.iter();
             let judged = targets
-                .map(|target| (target.clone(), verdict(&namespace, &name, target, &context.caches, &context.install)));
+                .map(|target| (target.clone(), verdicts(&namespace, &name, target, &context.caches, &context.install)));
             (judged.collect(), "done")
         }
         Err(invalid) => (unreadable(&namespace, &name, &invalid.error, &context).await, "unreadable"),
@@ -58,36 +59,52 @@ pub async fn reconcile(policy: Arc<Policy>, context: Arc<Context>) -> (Option<Du
 }
 
 /// What became of a policy at one target. Pure but for the caches.
-fn verdict(
+fn verdicts(
     namespace: &str,
     policy: &str,
     target: &TargetReference,
     caches: &Caches,
     install: &InstallSettings,
-) -> Verdict {
+) -> Vec<Verdict> {
     let kind = ConditionType::Accepted;
     let found = match target.kind {
         TargetKind::MCPServer => caches.server(namespace, &target.name),
     };
     let Some(server) = found else {
         let message = format!("spec.targetRefs: MCPServer `{}` does not exist in this namespace", target.name);
-        return Verdict::no(kind, ConditionReason::TargetNotFound, message);
+        return vec![Verdict::no(kind, ConditionReason::TargetNotFound, message)];
     };
     let Ok(server) = &server.0 else {
         let message = format!("MCPServer `{}` can't be read by this operator; see its status", target.name);
-        return Verdict::no(kind, ConditionReason::Unsupported, message);
+        return vec![Verdict::no(kind, ConditionReason::Unsupported, message)];
     };
     let about = |finding: &Finding| matches!(&finding.subject, Fault::Policy(name) if name == policy);
-    let findings = judge_server(server, caches, install).err().unwrap_or_default();
-    match findings.into_iter().find(about) {
-        Some(finding) => Verdict::no(kind, finding.reason, finding.message),
-        None => Verdict::yes(kind, ConditionReason::Accepted, ConditionReason::Accepted.meaning()),
+    let accepted = Verdict::yes(kind, ConditionReason::Accepted, ConditionReason::Accepted.meaning());
+    match judge_server(server, caches, install) {
+        Ok(judged) => vec![accepted, exact(judged.validated.replicas())],
+        Err(findings) => vec![match findings.into_iter().find(about) {
+            Some(finding) => Verdict::no(kind, finding.reason, finding.message),
+            None => accepted,
+        }],
     }
+}
+
+/// Counts are kept by each replica for itself, so that they are those of the policy only where there is one.
+fn exact(replicas: NonZeroU32) -> Verdict {
+    let kind = ConditionType::Exact;
+    if replicas == NonZeroU32::MIN {
+        return Verdict::yes(kind, ConditionReason::OneReplica, ConditionReason::OneReplica.meaning());
+    }
+    let message = format!(
+        "{replicas} replicas each enforce a part of every limit: all together never let more through than it says, and a \
+         caller whose calls are not spread evenly gets less. Run one replica for exact limits."
+    );
+    Verdict::no(kind, ConditionReason::SharedByReplicas, message)
 }
 
 fn compute(
     before: &RateLimitPolicyStatus,
-    targets: Vec<(TargetReference, Verdict)>,
+    targets: Vec<(TargetReference, Vec<Verdict>)>,
     generation: Option<i64>,
     context: &Context,
 ) -> RateLimitPolicyStatus {
@@ -95,8 +112,8 @@ fn compute(
         let same = before.ancestors.iter().find(|ancestor| ancestor.ancestor_ref == *target);
         same.map_or(&[], |ancestor| ancestor.conditions.as_slice())
     };
-    let ancestors = targets.into_iter().take(MAX_ANCESTORS).map(|(target, verdict)| AncestorStatus {
-        conditions: merge(earlier(&target), &[verdict], generation, context.clock.now()),
+    let ancestors = targets.into_iter().take(MAX_ANCESTORS).map(|(target, verdicts)| AncestorStatus {
+        conditions: merge(earlier(&target), &verdicts, generation, context.clock.now()),
         ancestor_ref: target,
         controller_name: tollward_controller().to_owned(),
     });
@@ -109,7 +126,12 @@ fn all(status: &RateLimitPolicyStatus) -> Vec<Condition> {
 
 /// A policy that this operator can't read is asked for once more, for the names of its targets: that is where its status
 /// says so.
-async fn unreadable(namespace: &str, name: &str, error: &str, context: &Context) -> Vec<(TargetReference, Verdict)> {
+async fn unreadable(
+    namespace: &str,
+    name: &str,
+    error: &str,
+    context: &Context,
+) -> Vec<(TargetReference, Vec<Verdict>)> {
     let resource = ApiResource::erase::<RateLimitPolicy>(&());
     let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &resource);
     let only = ListParams::default().fields(&format!("metadata.name={name}"));
@@ -125,7 +147,27 @@ async fn unreadable(namespace: &str, name: &str, error: &str, context: &Context)
             section_name: None,
         };
         let verdict = Verdict::no(ConditionType::Accepted, ConditionReason::Unsupported, message.clone());
-        Some((reference, verdict))
+        Some((reference, vec![verdict]))
     };
     targets.into_iter().flatten().filter_map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exact;
+    use crate::condition::Holds;
+    use std::num::NonZeroU32;
+    use tollward_api::condition::ConditionReason;
+
+    #[test]
+    fn limits_are_exact_with_one_replica_and_say_the_remedy_with_more() {
+        assert_eq!(exact(NonZeroU32::MIN).holds, Holds::True);
+        let shared = exact(NonZeroU32::new(3).unwrap());
+        assert_eq!((shared.holds, shared.reason), (Holds::False, ConditionReason::SharedByReplicas));
+        assert!(
+            shared.message.starts_with("3 replicas") && shared.message.contains("one replica"),
+            "{}",
+            shared.message
+        );
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: a call is charged to all of its limits or to none; no window exceeds its requests; a budget that is in use
 //! is never forgotten; memory is bounded by [`KEYS`]. Limits keep their state over a change of configuration: what a caller
-//! owes is a time, which a changed rate takes over. Assumptions: one replica. With more, each counts for itself.
+//! owes is a time, which a changed rate takes over. Assumptions: what it is given to enforce is this replica's part.
 
 mod bucket;
 mod concurrency;
@@ -36,6 +36,8 @@ use tollward_policy::limits::LimitSet;
 pub const KEYS: usize = 1_000_000;
 /// Callers that one limit counts at once, so that one that is flooded leaves room for others.
 pub const KEYS_PER_LIMIT: usize = KEYS / 2;
+/// Of those, addresses that are counted before authentication: strangers must not use up the room of callers.
+pub const ADDRESSES: usize = KEYS / 4;
 
 /// Which limit of which route, and which tier.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -49,7 +51,8 @@ struct Name {
 #[derive(Debug)]
 pub struct Limiter<C: Clock = DefaultClock> {
     timer: Timer<C>,
-    room: Arc<Room>,
+    callers: Arc<Room>,
+    strangers: Arc<Room>,
     tables: Mutex<HashMap<Name, Arc<Table>>>,
     open: Mutex<HashMap<Name, Arc<Open>>>,
 }
@@ -59,7 +62,8 @@ impl<C: Clock + Clone> Limiter<C> {
     pub fn new(clock: C) -> Self {
         Self {
             timer: Timer::new(clock),
-            room: Arc::new(Room::new(KEYS)),
+            callers: Arc::new(Room::new(KEYS - ADDRESSES)),
+            strangers: Arc::new(Room::new(ADDRESSES)),
             tables: Mutex::default(),
             open: Mutex::default(),
         }
@@ -68,8 +72,9 @@ impl<C: Clock + Clone> Limiter<C> {
     /// Finds or makes the state of a route's limits.
     pub fn route(&self, route: &str, limits: &LimitSet) -> RouteLimiter<C> {
         let name = |limit: &str, tier: &str| Name { route: route.into(), limit: limit.into(), tier: tier.into() };
-        let table = || Arc::new(Table::new(KEYS_PER_LIMIT, self.room.clone()));
         let buckets = limits.rates().iter().map(|named| {
+            let room = if named.is_of_strangers() { &self.strangers } else { &self.callers };
+            let table = || Arc::new(Table::new(KEYS_PER_LIMIT, room.clone()));
             let table = find(&self.tables, name(&named.id, &named.tier), table);
             Bucket::new(named.rate, table, self.timer.clone())
         });

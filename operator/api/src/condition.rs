@@ -19,6 +19,8 @@ pub enum ConditionType {
     Programmed,
     /// What the server behind gets to see of its callers. Always true; the reason and the message say what.
     UpstreamIdentity,
+    /// Limits hold as they are written, not only in parts of replicas. Of policies alone.
+    Exact,
     /// Requests are served as specified.
     Ready,
 }
@@ -26,7 +28,7 @@ pub enum ConditionType {
 impl ConditionType {
     /// Every type, in the order in which they become true.
     pub const ALL: &'static [Self] =
-        &[Self::Accepted, Self::ResolvedRefs, Self::Programmed, Self::UpstreamIdentity, Self::Ready];
+        &[Self::Accepted, Self::ResolvedRefs, Self::Programmed, Self::UpstreamIdentity, Self::Exact, Self::Ready];
 
     /// The `type` of the condition.
     pub const fn as_str(self) -> &'static str {
@@ -35,6 +37,7 @@ impl ConditionType {
             Self::ResolvedRefs => "ResolvedRefs",
             Self::Programmed => "Programmed",
             Self::UpstreamIdentity => "UpstreamIdentity",
+            Self::Exact => "Exact",
             Self::Ready => "Ready",
         }
     }
@@ -75,6 +78,8 @@ reasons! {
     ResolvedRefs = "Every reference was resolved.";
     Programmed = "Every replica reports the digest of the current configuration.";
     Ready = "Requests are served as specified.";
+    OneReplica = "One replica serves the target, so that its counts are exact.";
+    SharedByReplicas = "Each replica of the target enforces its share of every limit.";
     Pending = "The operator has not finished yet.";
     Invalid = "The specification contradicts itself, as the message says.";
     Unsupported = "The specification asks for something that this operator does not know; upgrade the operator.";

@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
     label("gateway.networking.k8s.io/policy", "Direct"),
     doc = "RateLimitPolicy says how often callers may call the MCPServers that it names. All policies of a server apply, and a call must pass each: none can loosen another.",
     printcolumn(name = "Accepted", type_ = "string", json_path = ".status.ancestors[0].conditions[?(@.type=='Accepted')].status"),
+    printcolumn(name = "Exact", type_ = "string", json_path = ".status.ancestors[0].conditions[?(@.type=='Exact')].status"),
     printcolumn(name = "Target", type_ = "string", json_path = ".spec.targetRefs[0].name"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.ancestors[0].conditions[?(@.type=='Accepted')].reason", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),

@@ -7,6 +7,7 @@ use crate::local::LocalPlace;
 use crate::names::{self, AUTHORITIES_FOLDER, CERTIFICATE_FOLDER, CLIENT_SECRETS_FOLDER, KEYS_FOLDER};
 use crate::validate::{EndpointPlan, Shape, TlsPlan, Validated};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use tollward_api::condition::ConditionReason;
 use tollward_api::ports;
@@ -205,6 +206,10 @@ fn route(server: &Validated, place: &Place) -> RouteConfig {
         initial_scopes: server.initial_scopes.clone(),
         rules: server.rules.clone(),
         rate_limits: server.rate_limits.clone(),
+        replicas: match place {
+            Place::Pod => server.replicas(),
+            Place::Local(_) => NonZeroU32::MIN,
+        },
         session: SessionConfig { keys: session_keys(place), max_age_seconds: server.session_seconds },
         audit: server.audit.clone(),
     }

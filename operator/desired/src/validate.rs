@@ -26,6 +26,7 @@ pub use upstream_auth::{FormPlan, MountedSecret, UpstreamAuthPlan};
 use crate::finding::{Finding, Findings};
 use crate::inputs::Inputs;
 use crate::install::InstallSettings;
+use std::num::NonZeroU32;
 use tollward_api::mcpserver::{ServiceSource, Workload};
 use tollward_policy::config::{AuditConfig, AuthConfig};
 use tollward_policy::limits::RateLimitConfig;
@@ -64,6 +65,16 @@ impl Validated {
     /// Which server.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Processes that serve it side by side; at least one, since a server that is scaled to none may be scaled up again
+    /// before its configuration is written anew.
+    pub fn replicas(&self) -> NonZeroU32 {
+        let replicas = match &self.shape {
+            Shape::Workload(workload) => workload.replicas,
+            Shape::Service(_) => self.install.relay_replicas,
+        };
+        u32::try_from(replicas).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
     }
 
     /// Where it is reached.

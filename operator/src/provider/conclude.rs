@@ -142,6 +142,7 @@ fn with_ready(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
         ConditionType::Accepted
         | ConditionType::ResolvedRefs
         | ConditionType::UpstreamIdentity
+        | ConditionType::Exact
         | ConditionType::Ready => verdict.holds != Holds::True,
     };
     let ready = match verdicts.iter().find(blocks) {

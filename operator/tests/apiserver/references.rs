@@ -26,6 +26,12 @@ async fn a_policy_says_of_each_target_what_became_of_it() {
         ancestors.iter().all(|it| it["conditions"][0]["status"] == "True").then_some(())
     })
     .await;
+    world.condition("RateLimitPolicy", "limit", "Exact", "True", "OneReplica").await;
+    let mut two = server("there");
+    two["spec"]["source"]["workload"]["replicas"] = json!(2);
+    world.put(&two).await;
+    let shared = world.condition("RateLimitPolicy", "limit", "Exact", "False", "SharedByReplicas").await;
+    assert!(shared["message"].as_str().unwrap().contains("Run one replica"), "{shared}");
     operator.stop().await;
 }
 

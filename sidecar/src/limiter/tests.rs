@@ -169,6 +169,25 @@ fn routes_and_limits_of_one_name_are_counted_apart() {
 }
 
 #[test]
+fn addresses_that_nobody_knows_use_up_no_room_of_callers() {
+    let limit = limit("calls", 10, 1, &["Address"]);
+    let policy = json!({
+        "policy": "p", "tiers": {"default": "basic"}, "limits": [limit],
+        "beforeAuthentication": {"requests": {"requests": 9, "windowSeconds": 60}, "failures": {"requests": 9, "windowSeconds": 60}},
+    });
+    let set = LimitSet::compile(&[serde_json::from_value(policy).unwrap()]).unwrap();
+    let limiter = Limiter::new(FakeRelativeClock::default());
+    let route = limiter.route("route", &set);
+    let before = set.before().next().unwrap();
+    for slot in [before.requests, before.failures] {
+        let bucket = route.bucket(slot.unwrap()).unwrap();
+        let full = (0..KEYS).position(|number| bucket.charge(&number.to_string(), 1).is_err());
+        assert!(full.is_some_and(|full| full <= ADDRESSES), "{full:?}");
+    }
+    assert!(now(route.charge(&charges(&set, "a"))).is_ok());
+}
+
+#[test]
 fn places_come_back_when_their_permits_are_dropped_and_leave_nothing_behind() {
     let open = Arc::new(Open::new());
     let (first, left) = open.enter("a", 2).unwrap();

@@ -92,6 +92,7 @@ impl Parts {
         let catalogue = Catalogue::compile(&config.scopes).map_err(|error| content(&error))?;
         let rules = RuleSet::compile(&config.rules, &catalogue).map_err(|error| content(&error))?;
         let limits = LimitSet::compile(&config.rate_limits).map_err(|error| content(&error))?;
+        let limits = limits.shared_by(config.replicas);
         let limiter = self.limiter.route(&config.server.uid, &limits);
         let session_keys =
             self.session_keys(config).map_err(|message| CompileError::Session { server: name.clone(), message })?;

@@ -205,6 +205,22 @@ async fn tenants_have_counts_of_their_own_whoever_calls_for_them() {
 }
 
 #[tokio::test]
+async fn one_of_two_replicas_lets_its_half_through() {
+    let world = World::with(|config| {
+        set(config, &[limit("calls", &json!({}), &["Client"], 6)]);
+        config.routes[0].replicas = std::num::NonZeroU32::new(2).unwrap();
+    })
+    .await;
+    let call = get(Era::Modern, &world.token());
+    for _ in 0..3 {
+        let (reply, _) = world.passed(Wire::Http1, &call).await;
+        assert_eq!(reply.header("ratelimit-policy"), "\"standard/calls\";q=6;w=3600");
+    }
+    world.refused(Wire::Http2, &call, &Refusal::new(429, Reason::RateLimited).answering()).await;
+    world.end();
+}
+
+#[tokio::test]
 async fn a_new_configuration_keeps_what_was_spent() {
     let mut world = World::with(|config| set(config, &[limit("calls", &json!({}), &["Client"], 2)])).await;
     let call = get(Era::Modern, &world.token());

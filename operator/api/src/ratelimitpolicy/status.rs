@@ -27,7 +27,7 @@ pub struct AncestorStatus {
     /// Which controller wrote this entry.
     #[schemars(length(max = 253))]
     pub controller_name: String,
-    /// Accepted.
+    /// Accepted, Exact.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

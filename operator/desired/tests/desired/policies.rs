@@ -113,6 +113,15 @@ fn costs_concurrency_and_what_comes_before_authentication_reach_the_data_plane()
 }
 
 #[test]
+fn each_replica_gets_its_part_and_one_has_the_whole() {
+    let replicas = |number: i32| {
+        let inputs = crate::fixture::with("/spec/source/workload/replicas", json!(number));
+        serde_json::to_value(&build(&inputs).configuration.config().routes[0]).unwrap()["replicas"].clone()
+    };
+    assert_eq!([replicas(3), replicas(1), replicas(0)], [json!(3), json!(null), json!(null)]);
+}
+
+#[test]
 fn a_section_that_does_not_exist_is_not_resolved() {
     let inputs = policy("/spec/targetRefs/0/sectionName", json!("chart"));
     refused(&inputs, Reason::TargetNotFound, "no rule `chart`");

@@ -8,6 +8,7 @@ use crate::scope::{ScopeConfig, ScopeName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 /// Which `MCPServer` object this is.
@@ -166,6 +167,15 @@ pub struct AuditConfig {
     pub max_argument_bytes: u32,
 }
 
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_one(replicas: &NonZeroU32) -> bool {
+    *replicas == NonZeroU32::MIN
+}
+
 /// One MCP server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -186,6 +196,9 @@ pub struct RouteConfig {
     pub rules: Vec<RuleConfig>,
     /// Limits; a call must pass each.
     pub rate_limits: Vec<RateLimitConfig>,
+    /// Processes that serve this server side by side: each enforces its share of every limit.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub replicas: NonZeroU32,
     /// Sessions.
     pub session: SessionConfig,
     /// Audit.

@@ -60,6 +60,13 @@ pub struct Named {
     pub rate: Rate,
 }
 
+impl Named {
+    /// True for what is counted before it is known who calls.
+    pub fn is_of_strangers(&self) -> bool {
+        self.tier.is_empty()
+    }
+}
+
 /// What one address may send before authentication, as one policy says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Before {
@@ -119,6 +126,30 @@ impl LimitSet {
             set.policies.push(policy);
         }
         Ok(set)
+    }
+
+    /// The part of every limit that one of several replicas enforces. Parts are rounded down, so that all together are no more
+    /// than the whole; only what can't be divided any further (one request, one place, the dearest call) each has in full.
+    #[must_use]
+    pub fn shared_by(mut self, replicas: NonZeroU32) -> Self {
+        for named in &mut self.rates {
+            named.rate = named.rate.share(replicas, NonZeroU32::MIN);
+        }
+        for policy in &mut self.policies {
+            for limit in &mut policy.limits {
+                let dearest = limit.costs.iter().map(|cost| cost.cost).max().unwrap_or(NonZeroU32::MIN);
+                for (slot, rate) in limit.tiers.values_mut() {
+                    *rate = rate.share(replicas, dearest);
+                    if let Some(named) = self.rates.get_mut(*slot) {
+                        named.rate = *rate;
+                    }
+                }
+            }
+            for (_, most) in policy.concurrency.iter_mut().flat_map(|limit| limit.tiers.values_mut()) {
+                *most = NonZeroU32::new(most.get() / replicas).unwrap_or(NonZeroU32::MIN);
+            }
+        }
+        self
     }
 
     /// Every limit, tier and rate, so that their state can be made ready.

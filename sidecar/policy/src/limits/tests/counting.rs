@@ -133,6 +133,27 @@ fn what_an_address_may_send_before_authentication_has_names_of_its_own() {
 }
 
 #[test]
+fn replicas_share_rates_places_and_what_addresses_may_send() {
+    let mut config = policy();
+    config.limits[1].costs = vec![cost(&["export"], 7)];
+    config.concurrency = vec![at_once(Concurrent::Calls, &[])];
+    config.before_authentication = Some(AddressConfig { requests: Some(rate(600, 60, None)), failures: None });
+    let set = LimitSet::compile(&[config]).unwrap().shared_by(NonZeroU32::new(3).unwrap());
+    let principal = caller("agent", &json!("production"));
+    let (operation, other) = (call("get"), Operation { method: Method::Ping, target: Target::None });
+    let counted = Counted { principal: &principal, operation: &operation, target_known: true, server: "", address: "" };
+    let parts: Vec<_> =
+        set.charges(&counted).iter().map(|charge| (charge.rate.requests, charge.rate.burst.get())).collect();
+    assert_eq!(parts, [(33, 7), (3333, 333)], "the dearest call passes on each");
+    for charge in set.charges(&counted) {
+        assert_eq!(set.rates()[charge.slot].rate, charge.rate);
+    }
+    assert_eq!(set.holds(&Counted { operation: &other, ..counted })[0].most.get(), 6);
+    let requests = set.before().next().unwrap().requests.unwrap();
+    assert_eq!(set.rates()[requests].rate.requests, 200);
+}
+
+#[test]
 fn every_charge_knows_where_its_state_is() {
     let set = LimitSet::compile(&[policy(), RateLimitConfig { policy: "other".into(), ..policy() }]).unwrap();
     let (principal, operation) = (caller("agent", &json!("production")), call("get"));
