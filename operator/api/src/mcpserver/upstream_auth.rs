@@ -111,14 +111,12 @@ pub struct ExchangeClient {
     /// Its client id.
     #[schemars(length(min = 1, max = 512))]
     pub id: String,
-    /// The Secret with its client secret, in the namespace of the MCPServer.
+    /// The Secret with its client secret, in the namespace of the MCPServer. It stands there under the key
+    /// `exchange.SERVER.NAMESPACE.PROVIDER`, with the names of the MCPServer, and namespace and name of the identity provider
+    /// that it is shown to: so nothing of a Secret is sent anywhere that was not put there for it.
     #[schemars(length(min = 1, max = 253), regex(pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"))]
     #[x_kube(validation = cel::not_owned())]
     pub secret_name: String,
-    /// The key of the Secret.
-    #[serde(default = "client_secret")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = "^[-._a-zA-Z0-9]+$"))]
-    pub key: String,
     /// How the secret is shown to the token endpoint. `Basic`: in the Authorization header. `Post`: in the form.
     #[serde(default = "basic")]
     pub authentication: ClientAuthentication,
@@ -157,24 +155,17 @@ pub enum ActAs {
         "upstreamAuth.credential.actAs User needs the broker, where each user consents; this version knows Shared only",
     ),
     validation = cel::union("upstreamAuth.credential", "scheme", "Header", "header"),
-    validation = cel::rule(
-        "self.scheme != 'Basic' || !has(self.key)",
-        "upstreamAuth.credential.key must not be set if scheme is Basic, which reads the keys username and password",
-    ),
 )]
 pub struct Credential {
     /// How the credential is shown. `Bearer`: Authorization: Bearer. `Basic`: Authorization: Basic. `Header`: the header named
     /// in `header`.
     pub scheme: CredentialScheme,
-    /// The Secret with the credential, in the namespace of the MCPServer. With scheme Basic its keys are username and
-    /// password, as in a Secret of type kubernetes.io/basic-auth.
+    /// The Secret with the credential, in the namespace of the MCPServer. It stands there under the key `credential.SERVER`,
+    /// with the name of the MCPServer; with scheme Basic under `credential.SERVER.username` and `credential.SERVER.password`.
+    /// No other key is ever read: so nothing of a Secret is sent to a server that was not put there for it.
     #[schemars(length(min = 1, max = 253), regex(pattern = "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"))]
     #[x_kube(validation = cel::not_owned())]
     pub secret_name: String,
-    /// The key of the Secret. If not given, `token` with scheme Bearer and `value` with scheme Header.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = "^[-._a-zA-Z0-9]+$"))]
-    pub key: Option<String>,
     /// Name of the header. Only with scheme Header. The Secret's value is sent as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z][-A-Za-z0-9]*$"))]
@@ -192,10 +183,6 @@ fn none() -> UpstreamAuthType {
 
 fn basic() -> ClientAuthentication {
     ClientAuthentication::Basic
-}
-
-fn client_secret() -> String {
-    "client_secret".to_owned()
 }
 
 fn one_hour() -> GoDuration {

@@ -6,6 +6,9 @@ use tollward_api::owned::is_owned;
 use tollward_policy::config::{IntrospectionClient, IntrospectionConfig, MAX_CACHE_SECONDS};
 use url::Url;
 
+/// Longest key of a Secret.
+const MAX_KEY: usize = 253;
+
 /// How a provider is asked about tokens, but for where the client's secret is mounted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IntrospectionPlan {
@@ -68,6 +71,11 @@ pub(super) fn judge(key: &str, wanted: &Introspection, refuse: &mut impl FnMut(S
     let cache_seconds = cache_ttl.seconds().unwrap_or(u32::MAX);
     unless(cache_seconds <= MAX_CACHE_SECONDS, "cacheTTL must be a duration of at most 5m");
     let secret_key = format!("introspection.{}", key.replace('/', "."));
+    if secret_key.len() > MAX_KEY {
+        let message = "client.secret: no Secret has a key as long as `introspection.NAMESPACE.NAME` would be; choose a shorter name for the provider";
+        refuse(format!("spec.external.introspection.{message}"));
+        return None;
+    }
     fine.then(|| IntrospectionPlan { wanted: wanted.clone(), secret_key, cache_seconds })
 }
 

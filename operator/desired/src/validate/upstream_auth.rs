@@ -1,10 +1,11 @@
-//! As whom the server is called. What a tenant writes here must lead neither to the caller's token nor to a token that is
-//! good at Tollward itself.
+//! As whom the server is called. What a tenant writes here must lead neither to the caller's token, nor to a token that is
+//! good at Tollward itself, nor to a Secret that he may not read.
 
 use super::{EndpointPlan, ProviderPlan};
 use crate::finding::Findings;
 use crate::identity::Identity;
 use crate::names::UPSTREAM_FOLDER;
+use crate::provider_key::referenced_key;
 use std::path::{Path, PathBuf};
 use tollward_api::condition::ConditionReason;
 use tollward_api::mcpserver::{
@@ -16,6 +17,8 @@ use tollward_policy::config::{ClientAuthentication, is_credential_header};
 
 const REASON: ConditionReason = ConditionReason::InvalidUpstreamAuth;
 const PLACE: &str = "spec.upstreamAuth";
+/// Longest key of a Secret, which is a file's name.
+const MAX_KEY: usize = 253;
 
 /// As whom the server is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,9 +112,9 @@ pub(super) fn judge(
         (UpstreamAuthType::TokenExchange, None, Some(given), None) => {
             needs_callers(auth, "TokenExchange", findings)?;
             token_endpoint(auth, providers, findings)?;
-            exchange(given, &own, findings)
+            exchange(given, &own, &exchange_key(auth, identity), findings)
         }
-        (UpstreamAuthType::Credential, None, None, Some(given)) => shared(given, findings),
+        (UpstreamAuthType::Credential, None, None, Some(given)) => shared(given, identity, findings),
         (
             UpstreamAuthType::None
             | UpstreamAuthType::SignedAssertion
@@ -195,9 +198,21 @@ fn token_endpoint(auth: &AuthSpec, providers: &[ProviderPlan], findings: &mut Fi
     Some(())
 }
 
-fn exchange(given: &TokenExchange, own: &Own<'_>, findings: &mut Findings) -> Option<UpstreamAuthPlan> {
+/// The one key of a Secret that may be shown to the provider for this server. Who may write `MCPServer`s chooses both, and need
+/// not be somebody who may read the Secret: the key says that its owner means this very server and provider.
+fn exchange_key(auth: &AuthSpec, identity: &Identity) -> String {
+    let provider = auth.identity_providers.first().map(|it| referenced_key(it, identity.namespace()));
+    format!("exchange.{}.{}", identity.name(), provider.unwrap_or_default().replace('/', "."))
+}
+
+/// The same for a credential, which goes to whatever is behind this server.
+fn credential_key(identity: &Identity) -> String {
+    format!("credential.{}", identity.name())
+}
+
+fn exchange(given: &TokenExchange, own: &Own<'_>, key: &str, findings: &mut Findings) -> Option<UpstreamAuthPlan> {
     let TokenExchange { client, audience, resource, scopes, max_token_lifetime } = given;
-    let ExchangeClient { id, secret_name, key, authentication } = client;
+    let ExchangeClient { id, secret_name, authentication } = client;
     own.refuse("tokenExchange.audience", audience.as_ref(), findings)?;
     own.refuse("tokenExchange.resource", resource.as_ref(), findings)?;
     let lifetime = "spec.upstreamAuth.tokenExchange.maxTokenLifetime";
@@ -205,7 +220,7 @@ fn exchange(given: &TokenExchange, own: &Own<'_>, findings: &mut Findings) -> Op
     Some(UpstreamAuthPlan::TokenExchange {
         client: id.clone(),
         authentication: *authentication,
-        secret: mounted(secret_name, vec![key.clone()], findings)?,
+        secret: mounted(secret_name, vec![key.to_owned()], findings)?,
         audience: audience.clone(),
         resource: resource.clone(),
         scopes: scopes.clone(),
@@ -213,8 +228,8 @@ fn exchange(given: &TokenExchange, own: &Own<'_>, findings: &mut Findings) -> Op
     })
 }
 
-fn shared(given: &Credential, findings: &mut Findings) -> Option<UpstreamAuthPlan> {
-    let Credential { scheme, secret_name, key, header, act_as } = given;
+fn shared(given: &Credential, identity: &Identity, findings: &mut Findings) -> Option<UpstreamAuthPlan> {
+    let Credential { scheme, secret_name, header, act_as } = given;
     match act_as {
         Some(ActAs::Shared) => {}
         Some(ActAs::User) => {
@@ -224,19 +239,21 @@ fn shared(given: &Credential, findings: &mut Findings) -> Option<UpstreamAuthPla
             refuse(findings, "credential: all callers would share this account; if that is meant, write actAs: Shared");
         }
     }
-    let one = |default: &str| vec![key.clone().unwrap_or_else(|| default.to_owned())];
-    let (form, keys) = match (scheme, key, header) {
-        (CredentialScheme::Bearer, _, None) => (FormPlan::Bearer, one("token")),
-        (CredentialScheme::Basic, None, None) => (FormPlan::Basic, vec!["username".to_owned(), "password".to_owned()]),
-        (CredentialScheme::Header, _, Some(name)) if is_credential_header(name) => {
-            (FormPlan::Header(name.clone()), one("value"))
+    let key = credential_key(identity);
+    let (form, keys) = match (scheme, header) {
+        (CredentialScheme::Bearer, None) => (FormPlan::Bearer, vec![key]),
+        (CredentialScheme::Basic, None) => {
+            (FormPlan::Basic, ["username", "password"].map(|part| format!("{key}.{part}")).into())
         }
-        (CredentialScheme::Header, _, Some(name)) => {
+        (CredentialScheme::Header, Some(name)) if is_credential_header(name) => {
+            (FormPlan::Header(name.clone()), vec![key])
+        }
+        (CredentialScheme::Header, Some(name)) => {
             refuse(findings, format!("credential.header: a credential may not stand in `{name}`"));
             return None;
         }
-        (CredentialScheme::Bearer | CredentialScheme::Basic | CredentialScheme::Header, _, _) => {
-            refuse(findings, "credential: set header only and always with scheme Header, and no key with scheme Basic");
+        (CredentialScheme::Bearer | CredentialScheme::Basic | CredentialScheme::Header, _) => {
+            refuse(findings, "credential: set header only and always with scheme Header");
             return None;
         }
     };
@@ -257,6 +274,13 @@ fn mounted(name: &str, keys: Vec<String>, findings: &mut Findings) -> Option<Mou
     }
     if !plain(name, "-.") || !keys.iter().all(|key| plain(key, "-._")) {
         refuse(findings, format!("`{name}` with the keys {keys:?} is no Secret with keys that can be files"));
+        return None;
+    }
+    if let Some(key) = keys.iter().find(|key| key.len() > MAX_KEY) {
+        refuse(
+            findings,
+            format!("no Secret has the key `{key}` of more than {MAX_KEY} characters; choose shorter names"),
+        );
         return None;
     }
     Some(MountedSecret { name: name.to_owned(), keys })

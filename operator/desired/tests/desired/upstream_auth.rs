@@ -79,15 +79,15 @@ fn an_assertion_has_keys_of_its_own_and_the_server_is_told_how_to_verify_it() {
 #[test]
 fn a_credential_is_mounted_in_the_sidecar_alone_and_never_in_the_config_map() {
     let desired = build(&with(PLACE, credential()));
-    let form = json!({"scheme": "Bearer", "token": "/etc/tollward/upstream/crm/token"});
+    let form = json!({"scheme": "Bearer", "token": "/etc/tollward/upstream/crm/credential.catalog"});
     assert_eq!(identity(&desired), json!({"type": "Credential", "form": form}));
     let (volume, mount, servers) = mounted(&desired);
-    let items = json!([{"key": "token", "path": "token"}]);
+    let items = json!([{"key": "credential.catalog", "path": "credential.catalog"}]);
     assert_eq!(volume["secret"], json!({"secretName": "crm", "defaultMode": 0o440, "items": items}));
     assert_eq!((&mount["mountPath"], &mount["readOnly"]), (&json!("/etc/tollward/upstream/crm"), &json!(true)));
     assert_eq!(servers, Value::Null);
     let basic = build(&with(PLACE, within(credential(), "scheme", json!("Basic"))));
-    assert_eq!(mounted(&basic).0["secret"]["items"][1]["key"], "password");
+    assert_eq!(mounted(&basic).0["secret"]["items"][1]["key"], "credential.catalog.password");
     let other = build(&with(PLACE, within(credential(), "secretName", json!("erp"))));
     assert_ne!(
         mounted(&other).1["mountPath"],
@@ -102,8 +102,7 @@ fn an_exchange_names_its_client_and_target_and_the_provider_its_token_endpoint()
     inputs.providers[0] =
         change(&inputs.providers[0], "/spec/external/tokenURL", json!("https://idp.example.com/token"));
     let desired = build(&inputs);
-    let client =
-        json!({"id": "tollward", "secret": "/etc/tollward/upstream/exchange/client_secret", "authentication": "Post"});
+    let client = json!({"id": "tollward", "secret": "/etc/tollward/upstream/exchange/exchange.catalog.shop.catalog-idp", "authentication": "Post"});
     let expected = json!({
         "type": "TokenExchange", "client": client, "audience": "catalog-internal", "scopes": ["a", "b"], "maxLifetimeSeconds": 3600,
     });
@@ -129,8 +128,6 @@ fn an_identity_that_is_too_powerful_or_can_not_be_had_is_refused() {
         (within(credential(), "actAs", json!("User")), "needs the broker"),
         (within(credential(), "secretName", json!("catalog-tollward")), "belongs to Tollward"),
         (within(credential(), "secretName", json!("../keys")), "no Secret"),
-        (within(credential(), "key", json!("../../keys/tls.key")), "no Secret"),
-        (within(credential(), "key", json!("..data")), "no Secret"),
         (within(credential(), "header", json!("X-Api-Key")), "set header only"),
         (
             json!({"type": "Credential", "credential": {"scheme": "Header", "header": "Host", "secretName": "crm", "actAs": "Shared"}}),
@@ -150,6 +147,46 @@ fn an_identity_that_is_too_powerful_or_can_not_be_had_is_refused() {
     let lie = json!([{"name": "TOLLWARD_ASSERTION_KEYS_URL", "value": "http://evil.example"}]);
     variable.server = change(&variable.server, "/spec/source/workload/env", lie);
     refused(&variable, Reason::InvalidWorkload, "such names are reserved");
+}
+
+/// Who may write `MCPServer`s need not be somebody who may read Secrets, and says where a Secret's content goes.
+#[test]
+fn a_server_gets_no_secret_but_one_that_was_made_for_it() {
+    let keys = |inputs: &Inputs| {
+        let items = mounted(&build(inputs)).0["secret"]["items"].clone();
+        items.as_array().unwrap().iter().map(|item| item["key"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for scheme in ["Bearer", "Header"] {
+        let mut spec = within(credential(), "scheme", json!(scheme));
+        if scheme == "Header" {
+            spec = within(spec, "header", json!("X-Api-Key"));
+        }
+        assert_eq!(keys(&with(PLACE, spec)), ["credential.catalog"], "{scheme}");
+    }
+    let basic = with(PLACE, within(credential(), "scheme", json!("Basic")));
+    assert_eq!(keys(&basic), ["credential.catalog.username", "credential.catalog.password"]);
+    let mut behind = relay();
+    behind.server = change(&behind.server, PLACE, credential());
+    let name = behind.server.metadata.name.clone().unwrap();
+    assert_eq!(keys(&behind), [format!("credential.{name}")], "whatever is behind");
+}
+
+/// A client's secret goes to the provider, and lets the server get tokens of its callers: both are meant, or neither.
+#[test]
+fn a_client_s_secret_is_shown_to_no_provider_and_for_no_server_but_those_that_it_was_made_for() {
+    let mut inputs = with(PLACE, exchange());
+    let elsewhere = json!([{"name": "catalog-idp", "namespace": "identity"}]);
+    inputs.server = change(&inputs.server, "/spec/auth/identityProviders", elsewhere);
+    inputs.providers[0].metadata.namespace = Some("identity".into());
+    inputs.providers[0] = change(&inputs.providers[0], "/spec/allowedNamespaces", json!({"from": "All"}));
+    let items = mounted(&build(&inputs)).0["secret"]["items"].clone();
+    let key = "exchange.catalog.identity.catalog-idp";
+    assert_eq!(items, json!([{"key": key, "path": key}]));
+    let long = "p".repeat(240);
+    inputs.server =
+        change(&inputs.server, "/spec/auth/identityProviders", json!([{"name": long, "namespace": "identity"}]));
+    inputs.providers[0].metadata.name = Some(long);
+    refused(&inputs, Reason::InvalidUpstreamAuth, "more than 253 characters; choose shorter names");
 }
 
 #[test]
@@ -179,10 +216,10 @@ fn local(inputs: &Inputs, secrets: &[(&str, &str)]) -> Result<UpstreamIdentity, 
 #[test]
 fn on_this_machine_a_folder_stands_for_a_secret_and_keys_are_made_on_the_spot() {
     let error = local(&with(PLACE, credential()), &[]).unwrap_err();
-    assert!(error.contains("--secret crm=FOLDER") && error.contains("token"), "{error}");
+    assert!(error.contains("--secret crm=FOLDER") && error.contains("credential.catalog"), "{error}");
     let found = local(&with(PLACE, credential()), &[("crm", "secrets/crm")]).unwrap();
     let found = serde_json::to_value(found).unwrap();
-    assert_eq!(found["form"], json!({"scheme": "Bearer", "token": "secrets/crm/token"}));
+    assert_eq!(found["form"], json!({"scheme": "Bearer", "token": "secrets/crm/credential.catalog"}));
     let assertion = local(&with(PLACE, json!({"type": "SignedAssertion"})), &[]).unwrap();
     assert!(matches!(assertion, UpstreamIdentity::SignedAssertion { keys: None, .. }), "{assertion:?}");
 }

@@ -3,7 +3,7 @@
 
 use crate::condition::Verdict;
 use tollward_api::condition::{ConditionReason, ConditionType};
-use tollward_desired::validate::UpstreamAuthPlan;
+use tollward_desired::validate::{MountedSecret, UpstreamAuthPlan};
 
 /// As whom the server is called.
 pub(super) fn verdict(plan: &UpstreamAuthPlan) -> Verdict {
@@ -17,19 +17,30 @@ pub(super) fn verdict(plan: &UpstreamAuthPlan) -> Verdict {
             ConditionReason::SignedAssertion,
             format!("The server gets a signed statement about each caller, for the audience `{audience}`."),
         ),
-        UpstreamAuthPlan::TokenExchange { client, audience, resource, .. } => {
+        UpstreamAuthPlan::TokenExchange { client, audience, resource, secret, .. } => {
             let target = audience.as_deref().or(resource.as_deref()).unwrap_or_default();
             let message = format!(
-                "The server gets a token for each caller that the identity provider gives the client `{client}` for `{target}`."
+                "The server gets a token for each caller that the identity provider gives the client `{client}` for `{target}`. {}",
+                needed(secret)
             );
             Verdict::yes(kind, ConditionReason::ExchangedToken, message)
         }
         UpstreamAuthPlan::Credential { form: _, secret } => Verdict::yes(
             kind,
             ConditionReason::SharedCredential,
-            format!("All callers are one account to the server: that of the Secret `{}`.", secret.name),
+            format!(
+                "All callers are one account to the server: that of the Secret `{}`. {}",
+                secret.name,
+                needed(secret)
+            ),
         ),
     }
+}
+
+/// Pods don't start without the keys that are their owner's consent, and nobody else says which they are.
+fn needed(secret: &MountedSecret) -> String {
+    let keys = secret.keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" and ");
+    format!("Pods start once the Secret `{}` has the key {keys}.", secret.name)
 }
 
 /// What is in force was not looked at.
