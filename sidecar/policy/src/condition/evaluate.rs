@@ -215,17 +215,18 @@ fn each<'e>(kind: Macro, range: Cow<'e, Value<'e>>, body: &'e Expression, scope:
     match kind {
         Macro::All => decide(holding, false),
         Macro::Exists => decide(holding, true),
+        // One that is never true may be false, and the others decide then.
         Macro::ExistsOne => {
             let mut count = 0_u32;
             for holds in holding {
-                count += u32::from(holds?);
+                count += u32::from(holds.map_err(unsettled)?);
             }
             Ok(owned(Value::Bool(count == 1)))
         }
         Macro::Filter => {
             let mut kept = Vec::new();
             for item in &items {
-                if holding.next().transpose()? == Some(true) {
+                if holding.next().transpose().map_err(unsettled)? == Some(true) {
                     kept.push(taken(scope, copy(scope, item)?)?);
                 }
             }

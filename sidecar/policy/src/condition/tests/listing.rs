@@ -29,6 +29,8 @@ fn what_the_arguments_decide_is_unknown_and_what_the_caller_decides_is_not() {
         ("has(args.x) || size(args.list) == 1 || args.list.all(x, x > 1)", Outcome::Unknown),
         ("!('admin' in principal.roles && args.x == 1)", Outcome::Unknown),
         ("('admin' in principal.roles && args.x == 1) || args.y", Outcome::Unknown),
+        ("[1, 2].exists_one(x, (x == 2 || args.a) && (x == 2 || 'admin' in principal.roles))", Outcome::Unknown),
+        ("size([1, 2].filter(x, (x == 2 || args.a) && (x == 2 || 'admin' in principal.roles))) == 1", Outcome::Unknown),
         ("call.method == 'resources/read'", Outcome::Holds),
         ("call.resource.startsWith('a://b')", Outcome::Holds),
     ];
@@ -62,6 +64,49 @@ fn rule(name: &str, action: Action, condition: Option<&str>) -> RuleConfig {
     }
 }
 
+/// Conditions of all kinds of terms, put together in all ways: those that arguments, the caller or nothing can decide.
+fn conditions() -> impl Strategy<Value = String> {
+    let term = prop::sample::select(vec![
+        "args.amount > 10",
+        "args.flag",
+        "has(args.amount)",
+        "'ops' in principal.groups",
+        "'hr' in principal.groups",
+        "'admin' in principal.roles",
+        "principal.claims.level == 3",
+        "true",
+        "false",
+        "args.amount / 0 == 1",
+    ]);
+    term.prop_map(str::to_owned).prop_recursive(3, 24, 3, |inner| {
+        let three = (inner.clone(), inner.clone(), inner.clone());
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(one, two)| format!("({one} && {two})")),
+            (inner.clone(), inner.clone()).prop_map(|(one, two)| format!("({one} || {two})")),
+            inner.clone().prop_map(|one| format!("!({one})")),
+            three.prop_map(|(one, two, three)| format!("({one} ? {two} : {three})")),
+            (inner.clone(), inner.clone()).prop_map(|(one, two)| format!("(({one}) == ({two}))")),
+            (macros(), inner.clone(), inner).prop_map(|(name, one, two)| each(name, &one, &two)),
+        ]
+    })
+}
+
+fn macros() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["all", "exists", "exists_one", "filter"])
+}
+
+/// A macro whose elements are judged differently. One inside another is refused, and stands as it is then.
+fn each(name: &str, one: &str, two: &str) -> String {
+    if [one, two].iter().any(|inner| inner.contains("(x, ")) {
+        return format!("({one} && {two})");
+    }
+    let body = format!("(x == 2 || {one}) && (x == 2 || {two})");
+    match name {
+        "filter" => format!("size([1, 2].filter(x, {body})) == 1"),
+        _ => format!("[1, 2].{name}(x, {body})"),
+    }
+}
+
 const CONDITIONS: [Option<&str>; 10] = [
     None,
     Some("args.amount <= 100"),
@@ -74,6 +119,38 @@ const CONDITIONS: [Option<&str>; 10] = [
     Some("args.flag"),
     Some("principal.claims.level == 3 ? args.amount < 5 : true"),
 ];
+
+/// Whether the rules allow paying with these arguments, and whether a list shows it.
+fn allowed_and_shown(rules: &[RuleConfig], amount: Option<i64>, flag: Option<bool>) -> (bool, bool, String) {
+    let rules = RuleSet::compile(rules, &Catalogue::compile(&[]).unwrap()).unwrap();
+    let principal = ada();
+    let mut members = serde_json::Map::new();
+    members.extend(amount.map(|amount| ("amount".to_owned(), amount.into())));
+    members.extend(flag.map(|flag| ("flag".to_owned(), flag.into())));
+    let text = serde_json::Value::Object(members).to_string();
+    let call = Facts::of_call(&principal, "2026-07-28", Arguments::Given(text.as_bytes()), NOW);
+    let allowed = matches!(rules.decide(&pay(), &ScopeSet::EMPTY, &call), Verdict::Allow(_));
+    let list = Facts::of_listed(&principal, "2026-07-28", false, NOW, LIST_STEPS);
+    (allowed, rules.shows(&pay(), &ScopeSet::EMPTY, &list), text)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn whatever_the_conditions_are_what_a_list_hides_is_refused_with_any_arguments(
+        allow in conditions(),
+        deny in prop::option::of(conditions()),
+        amount in prop::option::of(0_i64..20),
+        flag in prop::option::of(any::<bool>()),
+    ) {
+        prop_assume!(allow.len() <= 1024 && deny.as_ref().is_none_or(|deny| deny.len() <= 1024));
+        let mut rules = vec![rule("allow", Action::Allow, Some(&allow))];
+        rules.extend(deny.as_deref().map(|deny| rule("deny", Action::Deny, Some(deny))));
+        let (allowed, shown, text) = allowed_and_shown(&rules, amount, flag);
+        prop_assert!(shown || !allowed, "hidden, and yet allowed with {text}: {allow} but {deny:?}");
+    }
+}
 
 proptest! {
     #[test]
@@ -90,16 +167,7 @@ proptest! {
                 rule(&format!("r{number}"), action, CONDITIONS[*condition])
             })
             .collect();
-        let rules = RuleSet::compile(&rules, &Catalogue::compile(&[]).unwrap()).unwrap();
-        let principal = ada();
-        let mut members = serde_json::Map::new();
-        members.extend(amount.map(|amount| ("amount".to_owned(), amount.into())));
-        members.extend(flag.map(|flag| ("flag".to_owned(), flag.into())));
-        let text = serde_json::Value::Object(members).to_string();
-        let call = Facts::of_call(&principal, "2026-07-28", Arguments::Given(text.as_bytes()), NOW);
-        let allowed = matches!(rules.decide(&pay(), &ScopeSet::EMPTY, &call), Verdict::Allow(_));
-        let list = Facts::of_listed(&principal, "2026-07-28", false, NOW, LIST_STEPS);
-        let shown = rules.shows(&pay(), &ScopeSet::EMPTY, &list);
+        let (allowed, shown, text) = allowed_and_shown(&rules, amount, flag);
         prop_assert!(shown || !allowed, "hidden, and yet allowed with {text}");
     }
 }
