@@ -8,7 +8,6 @@ use crate::authenticate::fetch::{Document, Fetch, Form};
 use crate::authenticate::json;
 use http::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value;
 use std::path::Path;
 use tollward_netguard::BasicCredentials;
 use tollward_policy::config::{ClientAuthentication, IntrospectionClient};
@@ -40,9 +39,12 @@ fn judge(answered: Result<Document, crate::authenticate::fetch::FetchFailure>, u
         answered.map_err(|source| Trouble::Fetch { url: url(), source })?;
     match status {
         StatusCode::OK => {}
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(Trouble::Credentials { url: url(), status }),
+        StatusCode::UNAUTHORIZED => return Err(Trouble::Credentials { url: url(), status }),
         // RFC 6749 §5.2 has 400 for clients that did not use the Authorization header.
         StatusCode::BAD_REQUEST if is_about_client(&body) => return Err(Trouble::Credentials { url: url(), status }),
+        // A firewall in front says it about a token that looks like an attack, and whoever sends such ones must not be able to
+        // have the endpoint left alone.
+        StatusCode::FORBIDDEN if is_of_oauth(&body) => return Err(Trouble::Credentials { url: url(), status }),
         status => return Err(Trouble::Status { url: url(), status }),
     }
     let essence = content_type.as_deref().and_then(|text| text.split(';').next()).unwrap_or_default().trim();
@@ -56,6 +58,15 @@ fn judge(answered: Result<Document, crate::authenticate::fetch::FetchFailure>, u
 }
 
 fn is_about_client(body: &[u8]) -> bool {
-    let error = json::object(body).ok().and_then(|mut members| members.remove("error"));
-    matches!(error.as_ref().and_then(Value::as_str), Some("invalid_client" | "unauthorized_client"))
+    matches!(error(body).as_deref(), Some("invalid_client" | "unauthorized_client"))
+}
+
+/// Keycloak has `invalid_request` for clients that may not introspect.
+fn is_of_oauth(body: &[u8]) -> bool {
+    let known = ["invalid_client", "unauthorized_client", "access_denied", "invalid_request", "insufficient_scope"];
+    error(body).is_some_and(|error| known.contains(&error.as_str()))
+}
+
+fn error(body: &[u8]) -> Option<String> {
+    json::object(body).ok()?.remove("error")?.as_str().map(str::to_owned)
 }

@@ -154,10 +154,11 @@ impl Trouble {
         }
     }
 
-    /// Whether another token might be answered. Servers that stumble over odd tokens say 400, 413, 414, 422 or 500.
+    /// Whether another token might be answered. Servers that stumble over odd tokens say 400, 413, 414, 422 or 500, and firewalls
+    /// in front of them 403.
     pub(super) fn may_be_the_tokens(&self) -> bool {
         match self {
-            Self::Status { url: _, status } => matches!(status.as_u16(), 400 | 413 | 414 | 422 | 500),
+            Self::Status { url: _, status } => matches!(status.as_u16(), 400 | 403 | 413 | 414 | 422 | 500),
             Self::NoEndpoint
             | Self::Secret { .. }
             | Self::Fetch { .. }

@@ -343,7 +343,8 @@ async fn answers_that_count_outlive_the_endpoint() {
 #[tokio::test(start_paused = true)]
 async fn refused_credentials_are_our_trouble_and_say_what_to_do() {
     let client = r#"{"error": "invalid_client"}"#;
-    for (status, body) in [(401, "{}"), (403, "{}"), (400, client)] {
+    let keycloak = r#"{"error": "invalid_request", "error_description": "Client not allowed."}"#;
+    for (status, body) in [(401, "{}"), (403, client), (403, keycloak), (400, client)] {
         let asking = Asking::new();
         asking.fails(status, "application/json", body);
         assert_eq!(asking.reason(TOKEN).await, Reason::IntrospectionUnavailable, "{status}: never 401");
@@ -360,6 +361,24 @@ async fn refused_credentials_are_our_trouble_and_say_what_to_do() {
     assert_eq!(asking.reason(TOKEN).await, Reason::IntrospectionUnavailable);
     assert_eq!(asking.questions(), 0, "nobody is asked without credentials");
     assert!(asking.last_error().unwrap().contains("secret"));
+}
+
+/// Who may send no token that passes may still choose the text that is asked about.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_a_firewall_takes_for_an_attack_switches_the_endpoint_off_for_nobody() {
+    let asking = Asking::new();
+    for body in ["<html>Blocked", "{}", r#"{"message": "Forbidden"}"#, r#"{"status": 403, "error": "Forbidden"}"#] {
+        asking.fails(403, "text/html", body);
+        for number in 0..20 {
+            assert_eq!(
+                asking.reason(&format!("../../../etc/passwd{number}/{}", body.len())).await,
+                Reason::IntrospectionUnavailable
+            );
+        }
+        assert_eq!(asking.last_error(), None, "nor does it look broken");
+        asking.says(&answer());
+        assert_eq!(asking.reason(&format!("good.{}", body.len())).await, Reason::Allowed, "{body}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
