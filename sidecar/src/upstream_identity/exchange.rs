@@ -70,7 +70,7 @@ impl Exchange {
         cache: Arc<ExchangeCache>,
     ) -> Option<Self> {
         let text = serde_json::to_string(config).ok()?;
-        let target = digest::of(format!("{} {text}", provider.config().name).as_bytes());
+        let target = digest::of(asked_of(&provider, &text, &own_audiences)?.as_bytes());
         let Config::TokenExchange { client, audience, resource, scopes, max_lifetime_seconds } = config else {
             return None;
         };
@@ -174,6 +174,14 @@ impl Exchange {
             error.failure()
         })
     }
+}
+
+/// All that decides what is asked, whom, and which answers count: a provider that was configured anew is another one, and what
+/// is good for one route may be good at another itself.
+fn asked_of(provider: &Provider, exchange: &str, own_audiences: &[String]) -> Option<String> {
+    let config = provider.config();
+    let asked = (&config.name, &config.issuer, &config.token_url, &config.jwks_url, exchange, own_audiences);
+    serde_json::to_string(&asked).ok()
 }
 
 fn secret(texts: &Texts) -> Result<Zeroizing<String>, &'static str> {

@@ -1,7 +1,9 @@
 //! Token exchange: who is asked, how often, and for how long an answer counts.
 
-use super::world::{Caller, NOW, TOKEN_URL, World, good, header};
+use super::world::{Caller, NOW, TOKEN_URL, World, document, good, header};
 use crate::upstream_identity::{IdentityFailure, Kind, UpstreamIdentity};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -182,4 +184,23 @@ async fn an_endpoint_that_never_answers_holds_sixty_four_exchanges_and_the_next_
     assert_eq!(route.world.endpoint.count(), 64);
     assert_eq!(route.shown(&callers[64], NOW).await, Err(IdentityFailure::Unavailable));
     assert_eq!(route.world.endpoint.count(), 64);
+}
+
+/// A token that the server behind one route could call another with: the answer is judged by each route for itself.
+#[tokio::test]
+async fn an_answer_that_one_route_may_use_is_not_taken_over_by_another() {
+    let route = Route::new(|_| ());
+    let other = "https://other.example/mcp";
+    let claims = URL_SAFE_NO_PAD.encode(json!({"aud": [other]}).to_string());
+    let mut answer = good();
+    answer["access_token"] = json!(format!("e30.{claims}.e30"));
+    *route.world.endpoint.answer.lock().unwrap() = Ok(document(200, &answer));
+    assert!(route.shown(&Caller::alice(), NOW).await.is_ok());
+    let client = json!({"id": "tollward", "secret": route.folder.path().join("secret"), "authentication": "Basic"});
+    let config = json!({"type": "TokenExchange", "client": client, "audience": "catalog", "maxLifetimeSeconds": 3600});
+    let (mut second, providers) = route.world.route(&config, 1);
+    second.endpoint.url = other.into();
+    let second = route.world.identities.compile(&second, &providers).unwrap();
+    let shown = route.world.present(&second, &Caller::alice(), NOW).await;
+    assert!(matches!(shown, Err(IdentityFailure::Refused)), "{shown:?}");
 }
