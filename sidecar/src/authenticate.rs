@@ -285,7 +285,8 @@ impl OAuth {
         };
         let now = self.clock.unix_seconds();
         claims::judge(&facts, &self.demands, now)?;
-        let shown = Shown { scheme, token: Thumbprint::from_hash(digest), presented, now };
+        let token = Thumbprint::from_hash(digest);
+        let shown = Shown { scheme, holder: facts.holder(), token, presented, now };
         let sender = self.sender.judge(facts.bound.as_ref(), &facts.key, &shown, || admit(Effort::Signature))?;
         let caller = facts.caller(&sender);
         self.refuse_denied(caller, sender, now)?;

@@ -69,7 +69,7 @@ reasons! {
     ProofInvalid = "proof_invalid", "The DPoP proof is missing, malformed, or made for another request, token or key.", "Make a proof for every request: its method, the endpoint's URL, the time, the token's hash.";
     ProofReplayed = "proof_replayed", "The DPoP proof was used before.", "Make a proof for every request, with a jti of its own.";
     ProofNonceRequired = "proof_nonce_required", "The DPoP proof carries no current nonce of this server.", "Repeat the request with a new proof that carries the nonce of the answer's DPoP-Nonce.";
-    ProofsExhausted = "proofs_exhausted", "Too many DPoP proofs are remembered to accept another.", "Wait and retry; a client that sends hundreds of calls a second should keep several keys.";
+    ProofsExhausted = "proofs_exhausted", "Too many DPoP proofs are remembered to accept another.", "Wait and retry; for a caller that makes hundreds of calls a second, shorten the server's proofMaxAge.";
     TokenInactive = "token_inactive", "The authorization server says that the token is not active.", "Get a new token from the authorization server.";
     ClientNotAllowed = "client_not_allowed", "The client is not on the server's list.", "Add the client id to auth.clients.allow.";
     KeysUnavailable = "keys_unavailable", "The issuer's keys can't be fetched.", "Wait and retry; check the provider's status.";

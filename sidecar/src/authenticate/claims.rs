@@ -174,6 +174,11 @@ impl Facts {
         self.principal.expires_at
     }
 
+    /// Issuer and subject. No caller, since nothing shows yet who sent the token.
+    pub(super) fn holder(&self) -> (&str, &str) {
+        (&self.principal.issuer, &self.principal.subject)
+    }
+
     /// Bytes that it takes, about: names, numbers and allocations come to about as much as a short text.
     pub(super) fn weight(&self) -> u64 {
         512 + weight_of(&self.principal.claims)

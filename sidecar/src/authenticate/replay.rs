@@ -3,6 +3,7 @@
 //! # Guarantees
 //! - A proof is remembered as long as it could pass again, and of two requests with one proof at the same time one wins.
 //! - Memory is bounded. A part that is full accepts no proof, rather than forget one that could come again.
+//! - One caller, with however many keys, fills no part: what is above half of it is shared out.
 //! - A clock that is set back brings no forgotten proof to life: what falls into a time that was forgotten is refused.
 //!
 //! # Caveats
@@ -18,11 +19,16 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tollward_policy::reason::Reason;
 
-/// Parts with a lock and a bound of their own. A key always has the same part, so that a caller who fills one with proofs of
-/// one key stands in the way of a sixteenth of the others.
-const PARTS: usize = 16;
+/// Parts with a lock and a bound of their own. A caller always has the same part, whatever key or token it uses.
+const PARTS: usize = 8;
 /// Most proofs of a part: 40 MiB for all parts when they are full.
-const MOST: usize = 65_536;
+const MOST: usize = 131_072;
+/// From so many on a part is shared out, so that whoever has used many proofs waits before all others do.
+const SHARED: usize = MOST / 2;
+/// Most proofs of one share then. Some callers have a share together.
+const SHARE: u32 = 8192;
+/// Shares of a part.
+const SHARES: usize = 256;
 /// Seconds whose proofs are forgotten together.
 const STEP: i64 = 30;
 /// When to come back to a full part.
@@ -31,15 +37,20 @@ const RETRY: Duration = Duration::from_secs(STEP.unsigned_abs());
 /// The proofs that were used, of all routes.
 pub struct ProofMemory {
     parts: [Mutex<Part>; PARTS],
-    /// Which key has which part is random, so that nobody can choose whose way to stand in.
+    /// Who has which part and share is random, so that nobody can choose whose way to stand in.
     placing: RandomState,
     begins: i64,
 }
+
+/// Who shows a proof: issuer and subject of the token.
+pub(super) type Holder<'t> = (&'t str, &'t str);
 
 struct Part {
     /// By the step in which they stop being acceptable, ascending.
     steps: VecDeque<Step>,
     count: usize,
+    /// How many proofs of each share there are.
+    shares: Shares,
     /// What stops being acceptable before this was forgotten.
     forgotten: i64,
 }
@@ -47,12 +58,39 @@ struct Part {
 struct Step {
     begin: i64,
     proofs: HashSet<u128>,
+    shares: Shares,
+}
+
+/// Numbers by share.
+struct Shares(Box<[u32; SHARES]>);
+
+impl Shares {
+    fn none() -> Self {
+        Self(Box::new([0; SHARES]))
+    }
+
+    fn of(&self, share: usize) -> u32 {
+        self.0.get(share).copied().unwrap_or(u32::MAX)
+    }
+
+    fn add(&mut self, share: usize) {
+        if let Some(own) = self.0.get_mut(share) {
+            *own = own.saturating_add(1);
+        }
+    }
+
+    fn subtract(&mut self, others: &Self) {
+        for (own, other) in self.0.iter_mut().zip(others.0.iter()) {
+            *own = own.saturating_sub(*other);
+        }
+    }
 }
 
 impl ProofMemory {
     /// Nothing was used since `now`, in seconds since the epoch.
     pub fn new(now: i64) -> Self {
-        let part = || Mutex::new(Part { steps: VecDeque::new(), count: 0, forgotten: i64::MIN });
+        let part =
+            || Mutex::new(Part { steps: VecDeque::new(), count: 0, shares: Shares::none(), forgotten: i64::MIN });
         Self { parts: std::array::from_fn(|_| part()), placing: RandomState::new(), begins: now }
     }
 
@@ -61,15 +99,29 @@ impl ProofMemory {
         self.begins
     }
 
-    /// Uses up the proof `id` of the key. It is acceptable until the second `until`, including it.
-    pub(super) fn use_up(&self, key: &Thumbprint, id: &str, until: i64, now: i64) -> Result<(), Refusal> {
-        let place = usize::try_from(self.placing.hash_one(key) % PARTS as u64).unwrap_or_default();
-        let Some(part) = self.parts.get(place) else {
+    /// Uses up the proof `id` of the key, which `holder` shows with a token: a proof is about one token (`ath`), and so is never
+    /// another holder's. It is acceptable until the second `until`, including it.
+    pub(super) fn use_up(
+        &self,
+        holder: Holder<'_>,
+        key: &Thumbprint,
+        id: &str,
+        until: i64,
+        now: i64,
+    ) -> Result<(), Refusal> {
+        let (part, share) = self.place(holder);
+        let Some(part) = self.parts.get(part) else {
             return Err(full());
         };
         let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
         part.forget(now);
-        part.use_up(name(key, id), until)
+        part.use_up(name(key, id), share, until)
+    }
+
+    /// Part and share of a caller.
+    fn place(&self, holder: Holder<'_>) -> (usize, usize) {
+        let hash = usize::try_from(self.placing.hash_one(holder) % (PARTS * SHARES) as u64).unwrap_or_default();
+        (hash % PARTS, hash / PARTS)
     }
 }
 
@@ -82,12 +134,13 @@ impl Part {
                 break;
             }
             self.count = self.count.saturating_sub(first.proofs.len());
+            self.shares.subtract(&first.shares);
             self.forgotten = self.forgotten.max(end);
             self.steps.pop_front();
         }
     }
 
-    fn use_up(&mut self, proof: u128, until: i64) -> Result<(), Refusal> {
+    fn use_up(&mut self, proof: u128, share: usize, until: i64) -> Result<(), Refusal> {
         if until < self.forgotten {
             return Err(Refusal::new(
                 Reason::ProofInvalid,
@@ -98,16 +151,18 @@ impl Part {
         if self.steps.iter().any(|step| step.proofs.contains(&proof)) {
             return Err(Refusal::new(Reason::ProofReplayed, "the DPoP proof was used before"));
         }
-        if self.count >= MOST {
+        if self.count >= MOST || (self.count >= SHARED && self.shares.of(share) >= SHARE) {
             return Err(full());
         }
         let begin = until.div_euclid(STEP).saturating_mul(STEP);
         let place = self.steps.partition_point(|step| step.begin < begin);
         if self.steps.get(place).is_none_or(|step| step.begin != begin) {
-            self.steps.insert(place, Step { begin, proofs: HashSet::new() });
+            self.steps.insert(place, Step { begin, proofs: HashSet::new(), shares: Shares::none() });
         }
         if let Some(step) = self.steps.get_mut(place) {
             step.proofs.insert(proof);
+            step.shares.add(share);
+            self.shares.add(share);
             self.count += 1;
         }
         Ok(())
@@ -130,7 +185,7 @@ fn name(key: &Thumbprint, id: &str) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST, ProofMemory, STEP};
+    use super::{MOST, ProofMemory, SHARE, SHARED, STEP};
     use crate::thumbprint::Thumbprint;
     use proptest::prelude::*;
     use std::sync::Barrier;
@@ -143,7 +198,9 @@ mod tests {
     }
 
     fn reason(memory: &ProofMemory, owner: &str, id: &str, until: i64, now: i64) -> Reason {
-        memory.use_up(&key(owner), id, until, now).map_or_else(|refusal| refusal.reason, |()| Reason::Allowed)
+        memory
+            .use_up(("https://idp", owner), &key(owner), id, until, now)
+            .map_or_else(|refusal| refusal.reason, |()| Reason::Allowed)
     }
 
     #[test]
@@ -167,21 +224,53 @@ mod tests {
         assert_eq!(reason(&memory, "a", "3", later + 61, NOW + 30), Reason::Allowed);
     }
 
+    /// Others with the same part, and shares of their own.
+    fn neighbours(memory: &ProofMemory, of: &str) -> Vec<String> {
+        let place = |owner: &str| memory.place(("https://idp", owner));
+        let mut taken = vec![place(of).1];
+        let mut is_neighbour = |owner: &String| {
+            let (part, share) = place(owner);
+            let fits = part == place(of).0 && !taken.contains(&share);
+            taken.extend(fits.then_some(share));
+            fits
+        };
+        (0..).map(|number| format!("neighbour {number}")).filter(|owner| is_neighbour(owner)).take(64).collect()
+    }
+
     #[test]
     fn a_full_part_refuses_new_proofs_and_forgets_none_until_their_time_is_over() {
         let memory = ProofMemory::new(NOW);
-        let owner = key("a");
+        let owners = neighbours(&memory, "a");
         for number in 0..MOST {
-            assert!(memory.use_up(&owner, &number.to_string(), NOW + 60, NOW).is_ok());
+            let owner = &owners[number % owners.len()];
+            assert_eq!(reason(&memory, owner, &number.to_string(), NOW + 60, NOW), Reason::Allowed, "{number}");
         }
-        let refusal = memory.use_up(&owner, "more", NOW + 60, NOW).unwrap_err();
+        let refusal = memory.use_up(("https://idp", "a"), &key("a"), "more", NOW + 60, NOW).unwrap_err();
         assert_eq!((refusal.reason, refusal.retry_after.is_some()), (Reason::ProofsExhausted, true));
-        assert_eq!(reason(&memory, "a", "0", NOW + 60, NOW + 60), Reason::ProofReplayed);
+        assert_eq!(reason(&memory, &owners[0], "0", NOW + 60, NOW + 60), Reason::ProofReplayed);
         let others =
-            (0..100).filter(|number| memory.use_up(&key(&format!("other {number}")), "1", NOW + 60, NOW).is_ok());
-        assert!(others.count() > 50, "other keys have other parts");
+            (0..100).filter(|number| reason(&memory, &format!("o {number}"), "1", NOW + 60, NOW) == Reason::Allowed);
+        assert!(others.count() > 50, "others have other parts");
         let later = NOW + 60 + STEP;
         assert_eq!(reason(&memory, "a", "more", later + 60, later), Reason::Allowed);
+    }
+
+    #[test]
+    fn a_caller_who_uses_all_it_can_with_many_keys_stands_in_nobody_s_way() {
+        let memory = ProofMemory::new(NOW);
+        let flood = |number: usize, now: i64| {
+            let key = key(&format!("key {}", number % 100));
+            memory.use_up(("https://idp", "mallory"), &key, &number.to_string(), now + 60, now)
+        };
+        let passed = (0..2 * MOST).filter(|number| flood(*number, NOW).is_ok()).count();
+        assert_eq!(passed, SHARED, "half of one part, with all keys together");
+        for owner in neighbours(&memory, "mallory") {
+            assert_eq!(reason(&memory, &owner, "1", NOW + 60, NOW), Reason::Allowed, "{owner}");
+        }
+        let later = NOW + 60 + STEP;
+        let again = (MOST * 2..MOST * 2 + SHARED).filter(|number| flood(*number, later).is_ok()).count();
+        assert_eq!(again, SHARED, "what is forgotten is no share any more");
+        assert!(SHARE as usize * 8 == SHARED, "eight such callers fill a part");
     }
 
     #[test]
@@ -194,7 +283,7 @@ mod tests {
                     .map(|_| {
                         scope.spawn(|| {
                             start.wait();
-                            usize::from(memory.use_up(&key("a"), &id, NOW + 60, NOW).is_ok())
+                            usize::from(reason(&memory, "a", &id, NOW + 60, NOW) == Reason::Allowed)
                         })
                     })
                     .collect();

@@ -12,7 +12,7 @@ use super::nonce::{Nonce, Nonces};
 use super::own_url::OwnUrls;
 use super::proof::{Proof, ProvenKey};
 use super::refusal::Refusal;
-use super::replay::ProofMemory;
+use super::replay::{Holder, ProofMemory};
 use super::scheme::{Scheme, Schemes};
 use super::sender_proof::SenderProof;
 use crate::session::SessionKeys;
@@ -67,6 +67,8 @@ struct Proofs {
 /// A verified token as it was shown.
 pub(super) struct Shown<'r> {
     pub(super) scheme: Scheme,
+    /// Whose it is.
+    pub(super) holder: Holder<'r>,
     /// SHA-256 of its text.
     pub(super) token: Thumbprint,
     pub(super) presented: Presented<'r>,
@@ -200,7 +202,7 @@ impl Proofs {
         shown: &Shown<'_>,
         mut admit: impl FnMut() -> Result<(), Refusal>,
     ) -> Result<Option<Nonce>, Refusal> {
-        let Shown { scheme: _, token, presented, now } = shown;
+        let Shown { scheme: _, holder, token, presented, now } = shown;
         let proof = Proof::read(presented.headers)?;
         proof.check_request(presented.method, |url| self.urls.contains(url), token)?;
         let until = proof.check_time(*now, self.window)?;
@@ -208,7 +210,7 @@ impl Proofs {
         let next_nonce = self.check_nonce(&proof, *now)?;
         admit()?;
         proof.verify(known)?;
-        self.memory.use_up(key, proof.id(), until, *now)?;
+        self.memory.use_up(*holder, key, proof.id(), until, *now)?;
         Ok(next_nonce)
     }
 
