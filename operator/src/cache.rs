@@ -68,6 +68,14 @@ impl Caches {
         store.get(&ObjectRef::new_with(name, kind.resource()).within(namespace))
     }
 
+    /// The object with the configuration that a server's pods are given, and its text.
+    pub fn configuration(&self, namespace: &str, server: &str) -> Option<(Arc<DynamicObject>, String)> {
+        let object = self.child(ChildKind::ConfigMap, namespace, &tollward_api::owned::child_name(server))?;
+        let data = object.data.pointer("/data")?;
+        let text = data.get(tollward_desired::names::CONFIG_KEY)?.as_str()?.to_owned();
+        Some((object, text))
+    }
+
     /// Every object of a kind that a server controls.
     pub fn controlled(&self, kind: ChildKind, namespace: &str, uid: &str) -> Vec<Arc<DynamicObject>> {
         let owned = |object: &DynamicObject| {

@@ -87,19 +87,9 @@ fn in_force(server: &MCPServer, caches: &Caches) -> (i64, Option<String>) {
     struct Header {
         generation: i64,
     }
-    let namespace = server.namespace().unwrap_or_default();
-    let name = tollward_api::owned::child_name(&server.name_any());
-    let found = caches.child(ChildKind::ConfigMap, &namespace, &name);
-    let text = found.as_ref().and_then(|object| {
-        object
-            .data
-            .pointer("/data")
-            .and_then(|data| data.get(tollward_desired::names::CONFIG_KEY))
-            .and_then(|it| it.as_str())
-    });
-    match text {
-        Some(text) => {
-            let generation = serde_json::from_str(text).map_or(1, |Header { generation }| generation.max(1));
+    match caches.configuration(&server.namespace().unwrap_or_default(), &server.name_any()) {
+        Some((_, text)) => {
+            let generation = serde_json::from_str(&text).map_or(1, |Header { generation }| generation.max(1));
             (generation, Some(digest::of(text.as_bytes())))
         }
         None => (1, None),

@@ -6,12 +6,13 @@
 //!
 //! # Guarantees
 //! - Status is written on every path, failures included, and only when it changed.
-//! - A specification that is not accepted leaves everything that runs as it is.
+//! - A specification that is not accepted leaves everything that runs as it is, but for whom its providers deny ([`deny`]).
 //! - An object that is not the server's own is never overwritten or deleted.
 //! - While nothing changes, nothing is asked of the API server.
 
 mod apply;
 mod conclude;
+mod deny;
 mod keys;
 mod observe;
 mod status;
@@ -48,8 +49,9 @@ pub async fn reconcile(server: Arc<Server>, context: Arc<Context>) -> (Option<Du
             message: format!("no end after {} seconds", DEADLINE.as_secs()),
         }),
     };
+    let carried = deny::carry(&server, &outcome, &context).await;
     let verdicts = conclude::verdicts(&outcome);
-    let written = status::write(&server, &outcome, &verdicts, &context).await;
+    let written = status::write(&server, &outcome, &verdicts, &context).await && carried;
     if outcome.is_settled() && written {
         let round = context.attempts.count(&uid);
         context.attempts.forget(&uid);

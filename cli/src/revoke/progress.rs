@@ -62,7 +62,10 @@ fn refers(server: &Value, namespace: &str, provider: &str) -> bool {
         let home = reference.get("namespace").and_then(Value::as_str).unwrap_or(own);
         home == namespace && text(reference, "/name") == provider
     };
+    // A specification that is refused may name it no more, while the one in force does.
+    let in_force = format!("{namespace}/{provider}");
     list(server, "/spec/auth/identityProviders").iter().any(refers)
+        || list(server, "/status/identityProviders").iter().any(|entry| text(entry, "/name") == in_force)
 }
 
 fn state(server: &Value, provider: &str, generation: i64) -> State {
@@ -89,14 +92,17 @@ fn state(server: &Value, provider: &str, generation: i64) -> State {
     State::Behind { done, replicas: replicas.len(), why: behind.chain(message).collect() }
 }
 
-/// What keeps the operator from compiling anything: the replicas then enforce what was accepted last.
+/// What keeps the operator from compiling the server: its replicas then enforce what was accepted last, with the provider's list.
 fn refusal(server: &Value) -> Option<String> {
     let refused = ["Accepted", "ResolvedRefs"].into_iter().find_map(|kind| {
         let condition = condition(server, kind)?;
         (text(condition, "/status") == "False").then_some((kind, condition))
     });
     refused.map(|(kind, condition)| {
-        format!("the server is not {kind}, so that its replicas keep what they have: {}", text(condition, "/message"))
+        format!(
+            "the server is not {kind}, so that nobody looks whether its replicas enforce it; they are told all the same: {}",
+            text(condition, "/message")
+        )
     })
 }
 
@@ -181,6 +187,17 @@ mod tests {
         assert_eq!(why, expected);
         let missing = state(&status(3, &[Some("new")], "False"));
         assert_eq!(missing, State::Behind { done: 1, replicas: 1, why: vec!["1 of 2 replicas".into()] });
+    }
+
+    /// Its newer specification is refused, or was not looked at yet.
+    #[test]
+    fn a_server_that_names_the_provider_no_more_but_has_it_in_force_is_waited_for() {
+        let mut refused = server(&status(2, &[Some("old")], "False"));
+        refused["spec"]["auth"]["identityProviders"] = json!([]);
+        let found = servers(&[refused.clone()], "identity", "idp", 3);
+        assert!(matches!(found.as_slice(), [Server { state: State::Waiting(_), .. }]), "{found:?}");
+        refused["status"]["identityProviders"] = json!([]);
+        assert!(servers(&[refused], "identity", "idp", 3).is_empty());
     }
 
     #[test]

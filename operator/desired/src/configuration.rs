@@ -42,6 +42,12 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// A checked configuration as it is written; `None` if it does not fit.
+    pub(crate) fn write(config: SidecarConfig) -> Option<Self> {
+        let text = serde_json::to_string(&config).ok().filter(|text| text.len() <= MAX_BYTES)?;
+        Some(Self { digest: digest::of(text.as_bytes()), config, text })
+    }
+
     /// The configuration.
     pub fn config(&self) -> &SidecarConfig {
         &self.config

@@ -10,10 +10,12 @@
 //! - [`advice()`]: what is valid and worth a second thought.
 //! - [`configuration`]: the `SidecarConfig`, its bytes and digest.
 //! - [`desired`]: the Kubernetes objects.
+//! - [`denied`]: revocations for a server whose newer specification is refused.
 
 mod advice;
 pub mod children;
 pub mod configuration;
+mod denied;
 pub mod finding;
 mod identity;
 pub mod inputs;
@@ -29,6 +31,7 @@ pub mod validate;
 pub use advice::advice;
 pub use children::{Children, Desired, KeyEntry, KeysSecret, desired};
 pub use configuration::{Configuration, Place, compile_config, configuration};
+pub use denied::denied;
 pub use finding::{Finding, Subject};
 pub use inputs::{Inputs, Sibling};
 pub use install::InstallSettings;

@@ -19,6 +19,7 @@ mod upstream_auth;
 mod workload;
 
 pub use crate::identity::Identity;
+pub(crate) use deny::list as deny_list;
 pub use endpoint::{EndpointPlan, TlsPlan};
 pub use providers::ProviderPlan;
 pub use upstream_auth::{FormPlan, MountedSecret, UpstreamAuthPlan};

@@ -48,16 +48,18 @@ impl Routes {
         self.servers_of(&namespace, |_| true);
     }
 
-    /// A provider changed: it, and the servers that refer to it.
+    /// A provider changed: it, and the servers that refer to it, or did when they were accepted last.
     pub(super) fn provider(&self, provider: &Provider) {
         let (namespace, name) = place(provider);
         self.queues.providers.push(&namespace, &name);
         for server in self.caches.servers.state() {
             let home = server.namespace().unwrap_or_default();
-            let refers = server.0.as_ref().is_ok_and(|server| {
+            // What can't be read may have anything in force.
+            let refers = server.0.as_ref().map_or(true, |server| {
+                let in_force = server.status.iter().flat_map(|status| &status.identity_providers);
                 server.spec.auth.identity_providers.iter().any(|reference| {
                     reference.name == name && reference.namespace.as_deref().unwrap_or(&home) == namespace
-                })
+                }) || in_force.into_iter().any(|provider| provider.name == format!("{namespace}/{name}"))
             });
             if refers {
                 self.queues.servers.push(&home, &server.name_any());

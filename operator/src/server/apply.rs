@@ -26,7 +26,8 @@ use kube::core::DynamicObject;
 use kube::{Api, ResourceExt as _};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tollward_desired::Children;
+use tollward_desired::names::{CONFIG_KEY, POLICY_DIGEST};
+use tollward_desired::{Children, Configuration};
 
 /// The volume with keys.
 const KEYS_VOLUME: &str = "tollward-keys";
@@ -66,6 +67,31 @@ pub(super) async fn apply(wanted: &Wanted, context: &Context) -> Result<Written,
     let names: Vec<_> = steps.iter().map(|step| (step.kind, step.name.as_str())).collect();
     prune::prune(&place, &names).await?;
     Ok(written)
+}
+
+/// Writes a changed configuration into the object that has the former one, and changes nothing else.
+pub(super) async fn rewrite(
+    live: &DynamicObject,
+    configuration: &Configuration,
+    uid: &str,
+    context: &Context,
+) -> Result<(), ApplyError> {
+    let (kind, name, namespace) = (ChildKind::ConfigMap, live.name_any(), live.namespace().unwrap_or_default());
+    let owners = live.metadata.owner_references.iter().flatten().filter(|owner| owner.uid == uid);
+    let object = json!({
+        "apiVersion": "v1",
+        "kind": kind.name(),
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": live.metadata.labels,
+            "annotations": {POLICY_DIGEST: configuration.digest()},
+            "ownerReferences": owners.collect::<Vec<_>>(),
+        },
+        "data": {CONFIG_KEY: configuration.text()},
+    });
+    let place = Place { namespace: &namespace, uid, context };
+    place.write(&Step { kind, name, object: marked(object) }).await.map(drop)
 }
 
 /// Every child as JSON, in the order in which they are written. A new field of `Children` must be dealt with here.

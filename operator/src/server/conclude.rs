@@ -153,7 +153,7 @@ fn unreadable(error: &str) -> Vec<Verdict> {
 
 /// A specification that is not accepted changes nothing.
 fn stays(reason: ConditionReason) -> Verdict {
-    let message = "This specification is not in force. What was in force before, if anything, still is.";
+    let message = "This specification is not in force. What was in force before, if anything, still is, with what its providers deny by now.";
     Verdict::no(ConditionType::Programmed, reason, message)
 }
 

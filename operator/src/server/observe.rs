@@ -131,7 +131,7 @@ impl Asking<'_> {
         let unknown = !matches!(at_once, Some(Ok(_)));
         let tell_unseen = unknown && self.may_be_behind(told);
         if tell_unseen {
-            self.tell(&name, self.digest).await;
+            tell(self.context, self.namespace, &name, self.digest).await;
         }
         let answer = match at_once {
             Some(answer) => answer,
@@ -152,25 +152,25 @@ impl Asking<'_> {
     /// Once for each configuration, and again in growing distances while that does not help.
     async fn remind(&self, pod: &str, told: Option<&str>) {
         if !told.is_some_and(|told| self.is_about(told)) {
-            self.tell(pod, self.digest).await;
+            tell(self.context, self.namespace, pod, self.digest).await;
         } else if self.looks >= FIRST_REMINDER && self.looks.is_power_of_two() {
-            self.tell(pod, &format!("{}#{}", self.digest, self.looks)).await;
+            tell(self.context, self.namespace, pod, &format!("{}#{}", self.digest, self.looks)).await;
         }
     }
 
     fn is_about(&self, told: &str) -> bool {
         told.split('#').next() == Some(self.digest)
     }
+}
 
-    /// Changes a pod, so that its kubelet looks.
-    async fn tell(&self, pod: &str, text: &str) {
-        let api: Api<Pod> = Api::namespaced(self.context.client.clone(), self.namespace);
-        let patch = json!({"metadata": {"annotations": {CONFIG_DIGEST: text}}});
-        let result = api.patch_metadata(pod, &PatchParams::default(), &Patch::Merge(&patch)).await;
-        if let Err(error) = result {
-            // The kubelet looks by itself within a minute or two.
-            tracing::debug!(pod, %error, "a pod could not be told of its configuration");
-        }
+/// Changes a pod, so that its kubelet looks.
+pub(super) async fn tell(context: &Context, namespace: &str, pod: &str, text: &str) {
+    let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
+    let patch = json!({"metadata": {"annotations": {CONFIG_DIGEST: text}}});
+    let result = api.patch_metadata(pod, &PatchParams::default(), &Patch::Merge(&patch)).await;
+    if let Err(error) = result {
+        // The kubelet looks by itself within a minute or two.
+        tracing::debug!(pod, %error, "a pod could not be told of its configuration");
     }
 }
 

@@ -44,3 +44,49 @@ async fn a_replica_that_does_not_answer_is_told_of_a_revocation_and_named() {
     assert!(programmed["message"].as_str().unwrap().contains("catalog-tollward-0 does not answer"), "{programmed}");
     operator.stop().await;
 }
+
+/// What the server's author got wrong is no reason to let somebody in whom the provider denies.
+#[tokio::test]
+async fn a_revocation_reaches_a_server_whose_newer_specification_is_refused() {
+    let world = World::shared("denied-refused").await;
+    let operator = world.operator().await;
+    world.put(&provider(&json!([]))).await;
+    let mut trusting = server("catalog");
+    trusting["spec"]["auth"] = json!({"mode": "OAuth", "identityProviders": [{"name": "idp"}]});
+    world.put(&trusting).await;
+    pod(&world, "192.0.2.78").await;
+    let before =
+        eventually("a configuration is in force", || async { world.get("v1", "ConfigMap", "catalog-tollward").await })
+            .await;
+    // The newer specification names another provider, which does not exist: nothing of it is in force.
+    trusting["spec"]["auth"]["identityProviders"] = json!([{"name": "gone"}]);
+    world.put(&trusting).await;
+    world.condition("MCPServer", "catalog", "ResolvedRefs", "False", "TargetNotFound").await;
+
+    world.put(&provider(&json!([{"name": "laptop", "subject": "ada"}]))).await;
+    let map = eventually("the entry is in force", || async {
+        let map = world.get("v1", "ConfigMap", "catalog-tollward").await?;
+        map["data"].to_string().contains("laptop").then_some(map)
+    })
+    .await;
+    let text = |map: &Value| map["data"]["config-v1.json"].as_str().unwrap().to_owned();
+    let config = |map: &Value| serde_json::from_str::<Value>(&text(map)).unwrap();
+    let (old, new) = (config(&before), config(&map));
+    assert_eq!(new["identityProviders"][0]["deny"], json!([{"name": "laptop", "subject": "ada"}]));
+    assert_eq!(old["routes"], new["routes"], "nothing else of it changes");
+    assert_eq!(map["metadata"]["ownerReferences"], before["metadata"]["ownerReferences"]);
+    let digest = map["metadata"]["annotations"]["tollward.dev/policy-digest"].clone();
+    eventually("the pod is told", || async {
+        let pod = world.get("v1", "Pod", "catalog-tollward-0").await?;
+        (pod["metadata"]["annotations"]["tollward.dev/config-digest"] == digest).then_some(())
+    })
+    .await;
+
+    world.put(&provider(&json!([]))).await;
+    eventually("it is taken back", || async {
+        let map = world.get("v1", "ConfigMap", "catalog-tollward").await?;
+        (!text(&map).contains("laptop")).then_some(())
+    })
+    .await;
+    operator.stop().await;
+}

@@ -9,6 +9,11 @@ const MAX_BYTES: usize = 400_000;
 /// The most entries of a provider.
 const MAX_ENTRIES: usize = 1000;
 
+/// The entries, if they can be used.
+pub(crate) fn list(entries: &[DenyEntry]) -> Option<Vec<DenyConfig>> {
+    judge(entries, &mut drop)
+}
+
 /// Compiles the entries. A refused list must not become a shorter one, so that one wrong entry refuses all.
 pub(super) fn judge(entries: &[DenyEntry], refuse: &mut impl FnMut(String)) -> Option<Vec<DenyConfig>> {
     let mut fine = true;

@@ -8,6 +8,7 @@
 )]
 
 mod advice;
+mod denied;
 mod example;
 mod findings;
 mod fixture;

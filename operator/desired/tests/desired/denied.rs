@@ -1,0 +1,54 @@
+//! Revocations that reach a configuration in force, although nothing new can be made of the server's specification.
+
+use crate::fixture::{build, catalog, change};
+use serde_json::{Value, json};
+use tollward_api::IdentityProvider;
+use tollward_desired::{Configuration, denied};
+
+fn in_force() -> Configuration {
+    build(&catalog()).configuration
+}
+
+fn provider(deny: Value) -> IdentityProvider {
+    change(&catalog().providers[0], "/spec/deny", deny)
+}
+
+#[test]
+fn a_revocation_reaches_a_configuration_of_which_nothing_else_changes() {
+    let before = in_force();
+    let provider = provider(json!([{"name": "laptop", "subject": "ada", "reason": "INC-4711"}]));
+    let after = denied(before.text(), std::slice::from_ref(&provider)).unwrap();
+    let (mut old, mut new): (Value, Value) =
+        (serde_json::from_str(before.text()).unwrap(), serde_json::from_str(after.text()).unwrap());
+    assert_eq!(new["identityProviders"][0]["deny"], json!([{"name": "laptop", "subject": "ada"}]));
+    assert_eq!(new["generation"], json!(before.config().generation + 1));
+    for config in [&mut old, &mut new] {
+        config["generation"] = json!(0);
+        config["identityProviders"][0].as_object_mut().unwrap().remove("deny");
+    }
+    assert_eq!(old, new, "and nothing else");
+    assert!(denied(after.text(), &[provider]).is_none(), "it is there");
+}
+
+#[test]
+fn what_is_taken_back_is_taken_back() {
+    let denying = provider(json!([{"name": "laptop", "subject": "ada"}]));
+    let with = denied(in_force().text(), &[denying]).unwrap();
+    let without = denied(with.text(), &[provider(json!([]))]).unwrap();
+    assert_eq!(without.config().identity_providers, in_force().config().identity_providers);
+}
+
+#[test]
+fn a_list_of_another_provider_or_issuer_or_one_that_can_not_be_used_changes_nothing() {
+    let denying = provider(json!([{"name": "laptop", "subject": "ada"}]));
+    let in_force = denied(in_force().text(), std::slice::from_ref(&denying)).unwrap();
+    let elsewhere = change(&denying, "/metadata/namespace", json!("elsewhere"));
+    let elsewhere = change(&elsewhere, "/spec/deny", json!([]));
+    let moved = change(&provider(json!([])), "/spec/external/issuer", json!("https://other.example.com"));
+    let broken = provider(json!([{"name": "laptop"}]));
+    for providers in [vec![elsewhere], vec![moved], vec![broken], Vec::new()] {
+        assert!(denied(in_force.text(), &providers).is_none(), "{providers:?}");
+    }
+    assert!(denied("{}", std::slice::from_ref(&denying)).is_none());
+    assert!(denied("", &[denying]).is_none());
+}
