@@ -41,6 +41,8 @@ pub enum Health {
 struct Shared {
     health: Mutex<Health>,
     keys: Mutex<Vec<Arc<Key>>>,
+    /// Published as they are, instead of the keys.
+    written: Mutex<Option<Vec<Value>>>,
     /// Paths that were asked for.
     asked: Mutex<Vec<String>>,
     introspection: Introspection,
@@ -65,6 +67,7 @@ impl Issuer {
         let shared = Arc::new(Shared {
             health: Mutex::new(Health::Good),
             keys: Mutex::new(vec![Arc::new(Key::new("key-1", "ES256"))]),
+            written: Mutex::default(),
             asked: Mutex::default(),
             introspection: Introspection::default(),
         });
@@ -90,6 +93,11 @@ impl Issuer {
     /// Publishes these keys and no others.
     pub fn publish(&self, keys: impl IntoIterator<Item = Arc<Key>>) {
         *lock(&self.shared.keys) = keys.into_iter().collect();
+    }
+
+    /// Publishes these members of `keys` as they are, which need not be good keys.
+    pub fn publish_written(&self, keys: Vec<Value>) {
+        *lock(&self.shared.written) = Some(keys);
     }
 
     /// Answers like that from now on.
@@ -175,7 +183,8 @@ impl Shared {
     }
 
     fn key_set(&self) -> Value {
-        let keys: Vec<_> = lock(&self.keys).iter().map(|key| key.jwk()).collect();
+        let written = lock(&self.written).clone();
+        let keys = written.unwrap_or_else(|| lock(&self.keys).iter().map(|key| key.jwk()).collect());
         json!({"keys": keys})
     }
 }

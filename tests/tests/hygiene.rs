@@ -10,6 +10,8 @@
     reason = "a broken rule, or a checkout that can't be read, is how these tests fail"
 )]
 
+#[path = "hygiene/attacks.rs"]
+mod attacks;
 #[path = "hygiene/checkout.rs"]
 mod checkout;
 #[path = "hygiene/code.rs"]

@@ -14,6 +14,10 @@
 
 #[path = "pipeline/addresses.rs"]
 mod addresses;
+#[path = "pipeline/attacked_keys.rs"]
+mod attacked_keys;
+#[path = "pipeline/attacks.rs"]
+mod attacks;
 #[path = "pipeline/authentication.rs"]
 mod authentication;
 #[path = "pipeline/authorization.rs"]

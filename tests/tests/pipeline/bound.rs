@@ -4,13 +4,15 @@ use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::time::Instant;
 use tollward_policy::config::{
     AuthConfig, DpopConfig, ProofNonce, SenderConstraintConfig, SenderConstraintMode, SidecarConfig,
 };
 use tollward_policy::operation::Era;
 use tollward_policy::reason::Reason;
 use tollward_sidecar::audit::{Caller, Record};
-use tollward_tests::client::{Reply, Wire};
+use tollward_tests::client::{Connection, Reply, Wire};
 use tollward_tests::config::METADATA_URL;
 use tollward_tests::mcp::Call;
 use tollward_tests::sender::{Sender, by_dpop};
@@ -246,6 +248,48 @@ async fn of_requests_with_one_proof_at_the_same_time_exactly_one_passes() {
         assert_eq!(reasons, expected.into(), "round {round}");
     }
     assert_eq!(world.upstream.count(), 5);
+}
+
+/// Verifying a proof costs as much as verifying a token, and whoever has stolen a bound token can have it done for ever: an
+/// address may fail a thousand times at once, and five hundred times in each second after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_guesses_proofs_on_and_on_has_no_more_verified_than_its_address_may_fail() {
+    let world = world(SenderConstraintMode::Required, ProofNonce::Off).await;
+    let (sender, thief) = (Sender::new("ES256"), Sender::new("ES256"));
+    let token = sender.bind(world.issuer.token()).mint();
+    let now = world.issuer.now();
+    let limited = AtomicUsize::new(0);
+    let begun = Instant::now();
+    let guess = || async {
+        let mut connection = Connection::plain(Wire::Http1, world.sidecar.public).await;
+        let mut verified = 0_u128;
+        for _ in 0..500 {
+            let proof = sender.proof(&Method::POST, &token, now).forge(&thief);
+            let call = by_dpop(tool(Era::Modern), &token, &proof);
+            let reply = connection.send(call.request(Wire::Http1)).await.unwrap().whole().await.unwrap();
+            match (reply.status.as_u16(), reply.reason()) {
+                (401, reason) if reason == Reason::ProofInvalid.code() => verified += 1,
+                (429, reason) if reason == Reason::RateLimited.code() => {
+                    assert!(!reply.header("retry-after").is_empty());
+                    limited.fetch_add(1, Ordering::Relaxed);
+                }
+                other => panic!("{other:?}"),
+            }
+            if limited.load(Ordering::Relaxed) > 20 {
+                break;
+            }
+        }
+        verified
+    };
+    let verified: u128 = join_all((0..8).map(|_| guess())).await.into_iter().sum();
+    let may_fail = 1_000 + begun.elapsed().as_millis() / 2 + 1;
+    assert!(verified <= may_fail, "{verified} were verified, and {may_fail} may fail");
+    assert_eq!(world.upstream.count(), 0);
+    // Nothing is spent where a proof or a scheme is refused at a glance.
+    let junk = by_dpop(tool(Era::Modern), &token, "junk");
+    assert_eq!(world.send(Wire::Http2, &junk).await.reason(), Reason::ProofInvalid.code());
+    let by_bearer = tool(Era::Modern).token(&token);
+    assert_eq!(world.send(Wire::Http2, &by_bearer).await.reason(), Reason::TokenBindingRefused.code());
 }
 
 #[tokio::test]
