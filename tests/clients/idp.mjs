@@ -28,6 +28,7 @@ const settings = {
   users: JSON.parse(process.env.USERS ?? '{"alice": {"tier": "basic"}}'),
   signInAs: process.env.SIGN_IN_AS,
   clients: JSON.parse(process.env.CLIENTS ?? '[{"client_id": "robot", "client_secret": "robot-secret"}]'),
+  clientDocuments: JSON.parse(process.env.CLIENT_DOCUMENTS ?? "{}"),
   algorithm: process.env.SIGNING_ALG ?? "RS256",
   accessTokenSeconds: Number(process.env.ACCESS_TOKEN_TTL ?? "300"),
   certificate: process.env.TLS_CERT,
@@ -88,6 +89,11 @@ function configuration(keys) {
     issueRefreshToken: (_context, client) => client.grantTypeAllowed("refresh_token"),
     findAccount: (_context, id) => (Object.hasOwn(settings.users, id) ? account(id) : undefined),
     extraTokenClaims: (_context, token) => claimsOf.get(token.accountId ?? token.clientId),
+    // Stands for the web servers of the clients, which would have to be reached by https.
+    fetch: (url, options) =>
+      Object.hasOwn(settings.clientDocuments, String(url))
+        ? Response.json({ ...settings.clientDocuments[url], client_id: String(url) })
+        : fetch(url, options),
     interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
     features: {
       devInteractions: { enabled: false },
@@ -95,6 +101,11 @@ function configuration(keys) {
       clientCredentials: { enabled: true },
       introspection: { enabled: true },
       revocation: { enabled: true },
+      clientIdMetadataDocument: {
+        enabled: Object.keys(settings.clientDocuments).length > 0,
+        ack: "draft-02",
+        allowFetch: (_context, url) => Object.hasOwn(settings.clientDocuments, url),
+      },
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: resourceServer,

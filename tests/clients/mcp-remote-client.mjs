@@ -67,7 +67,8 @@ function programArguments() {
     program.push("--static-oauth-client-info", JSON.stringify({ client_id: options["client-id"] }));
   }
   if (options["client-metadata-url"] !== undefined) {
-    program.push("--client-metadata-url", options["client-metadata-url"]);
+    // A document can name any port of a loopback address, but not of a host name.
+    program.push("--client-metadata-url", options["client-metadata-url"], "--host", "127.0.0.1");
   }
   return program;
 }
@@ -118,7 +119,7 @@ function readFiles() {
     const name = readdirSync(kept).find((name) => name.endsWith(end));
     return name === undefined ? {} : JSON.parse(readFileSync(join(kept, name), "utf8"));
   };
-  report.clientId = options["client-id"] ?? read("_client_info.json").client_id ?? null;
+  report.clientId = options["client-id"] ?? read("_client_info.json").client_id ?? options["client-metadata-url"] ?? null;
   report.scopes = read("_tokens.json").scope?.split(" ") ?? null;
   const lines = readFileSync(notes, "utf8").trim().split("\n").map(JSON.parse);
   report.authorizations = lines.length;

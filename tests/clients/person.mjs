@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 
 import { signIn } from "./browser.mjs";
 
-const LISTENING_MS = 20_000;
+const LISTENING_MS = 60_000;
 const PAUSE_MS = 50;
 
 /** The address that a person ends at who opens `url`. */

@@ -164,6 +164,7 @@ async def run(options: argparse.Namespace, report: dict[str, Any]) -> None:
                 token_endpoint_auth_method="none",
             ),
             storage=MemoryStorage(report, options.client_id),
+            client_metadata_url=options.client_metadata_url,
             redirect_handler=person.open,
             callback_handler=person.answer,
         )
@@ -217,6 +218,7 @@ def main() -> int:
     parser.add_argument("--password")
     parser.add_argument("--token")
     parser.add_argument("--client-id")
+    parser.add_argument("--client-metadata-url")
     parser.add_argument("--client-name", default="Tollward test client")
     parser.add_argument("--protocol", default="auto")
     parser.add_argument("--no-refresh", action="store_true")

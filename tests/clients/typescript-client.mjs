@@ -36,6 +36,7 @@ const { values: options } = parseArgs({
     password: { type: "string" },
     token: { type: "string" },
     "client-id": { type: "string" },
+    "client-metadata-url": { type: "string" },
     "client-name": { type: "string", default: "Tollward test client" },
     protocol: { type: "string", default: "auto" },
     sdk: { type: "string", default: "2" },
@@ -105,6 +106,10 @@ class MemoryProvider {
 
   get redirectUrl() {
     return REDIRECT_URI;
+  }
+
+  get clientMetadataUrl() {
+    return options["client-metadata-url"];
   }
 
   get clientMetadata() {

@@ -19,6 +19,9 @@ const SCOPES: &[&str] =
 /// Id and secret of the client that calls for itself. It may introspect too.
 pub const ROBOT: (&str, &str) = ("robot", "robot-secret");
 
+/// A client id that is the address of a document about the client.
+pub const CLIENT_DOCUMENT: &str = "https://clients.example/tollward-test.json";
+
 /// Who may sign in. Their members become claims.
 const USERS: &str = r#"{"alice": {"tier": "gold"}, "bob": {"tier": "basic"}}"#;
 
@@ -48,6 +51,13 @@ impl Provider {
         node.arg(place::clients().join("idp.mjs"));
         let known = json!({"http://resource.invalid/known-scopes": {"scopes": SCOPES}});
         node.env("RESOURCES", known.to_string()).env("USERS", USERS).env("SIGNING_ALG", algorithm);
+        let document = json!({
+            "client_name": "Tollward test client", "application_type": "native", "token_endpoint_auth_method": "none",
+            "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
+            "redirect_uris": ["http://127.0.0.1:33418/callback", "http://127.0.0.1/oauth/callback"],
+        });
+        let documents = Value::Object(Map::from_iter([(CLIENT_DOCUMENT.to_owned(), document)]));
+        node.env("CLIENT_DOCUMENTS", documents.to_string());
         let process = Process::start("oidc-provider", node);
         let line: Value = serde_json::from_str(&process.line(START)).expect("the provider says where it is");
         let issuer = line.get("issuer").and_then(Value::as_str).expect("an issuer").to_owned();

@@ -26,6 +26,8 @@ pub enum Registration {
     Dynamic,
     /// From the administrator.
     Known,
+    /// It is the address of its client id metadata document.
+    Document,
 }
 
 /// What a client does when a call needs more scopes.
@@ -64,6 +66,11 @@ pub const ROWS: &[Verified] = &[
     row(Sdk::Python, Issuer::OidcProvider, Registration::Dynamic, BOTH, StepUp::Yes),
     row(Sdk::Rust, Issuer::OidcProvider, Registration::Dynamic, BOTH, StepUp::Yes),
     row(Sdk::McpRemote, Issuer::OidcProvider, Registration::Dynamic, BOTH, StepUp::Yes),
+    row(Sdk::TypeScript, Issuer::OidcProvider, Registration::Document, &[MODERN], StepUp::Yes),
+    row(Sdk::OlderTypeScript, Issuer::OidcProvider, Registration::Document, &[LEGACY], StepUp::Yes),
+    row(Sdk::Python, Issuer::OidcProvider, Registration::Document, &[MODERN], StepUp::Yes),
+    row(Sdk::Rust, Issuer::OidcProvider, Registration::Document, &[MODERN], StepUp::Yes),
+    row(Sdk::McpRemote, Issuer::OidcProvider, Registration::Document, &[MODERN], StepUp::Yes),
     row(Sdk::TypeScript, Issuer::Keycloak, Registration::Known, &[MODERN], StepUp::Yes),
     row(Sdk::OlderTypeScript, Issuer::Keycloak, Registration::Known, &[LEGACY], REFRESHES),
     row(Sdk::Python, Issuer::Keycloak, Registration::Known, &[MODERN], StepUp::Yes),
@@ -88,6 +95,8 @@ What the columns say:
   again. A client that can't is left with 403; nothing reaches the server.
 - **As nobody**: on a server with `auth.mode: None`, the client listed and called what rules allow to anybody, without asking
   anybody to sign in, and was refused the rest.
+
+Keycloak's client id metadata documents and resource indicators are experimental in version 26 and off by default; they were not run.
 
 ## What to do where a client does not step up
 - **Keycloak and clients that register themselves.** The SDKs register with the scopes of the first challenge, and Keycloak
@@ -147,6 +156,7 @@ pub fn page() -> String {
         let registration = match row.registration {
             Registration::Dynamic => "by itself (DCR)",
             Registration::Known => "registered before",
+            Registration::Document => "by its document (CIMD)",
         };
         let (name, version) = release(row.sdk);
         let issuer = row.issuer.release();

@@ -101,6 +101,12 @@ impl Visit {
         self.with([format!("--client-id={client}").as_str()])
     }
 
+    /// As a client that is known by a document, whose address is its id.
+    #[must_use]
+    pub fn documented(self, url: &str) -> Self {
+        self.with(["--client-metadata-url", url])
+    }
+
     /// Runs it.
     pub async fn run(&self) -> Told {
         let visit = self.clone();

@@ -2,7 +2,7 @@
 
 use crate::guards::guarded_catalog;
 use crate::journey::{Journey, calls, check_caller};
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 use tollward_policy::reason::Reason;
 use tollward_tests::real::provider::Provider;
@@ -16,7 +16,7 @@ const SHOWN: &[&str] = &["add_to_cart", "get_product", "search_products"];
 
 fn journey(sdk: Sdk, protocol: &'static str, revision: &'static str) -> Journey<'static> {
     let call = ("add_to_cart", json!({"sku": "TEA-001", "quantity": 1}));
-    Journey { sdk, protocol, revision, tools: SHOWN, call, rule: "cart", scope: "mcp:cart-write" }
+    Journey { sdk, protocol, revision, tools: SHOWN, call, rule: "cart", scope: "mcp:cart-write", documented: false }
 }
 
 async fn goes(row: &Verified, revision: &'static str) {
@@ -27,11 +27,22 @@ async fn goes(row: &Verified, revision: &'static str) {
     assert_eq!((told.client(), row.step_up), (format!("{name} {version}").as_str(), StepUp::Yes));
 }
 
+async fn all_go(registration: Registration) {
+    let rows = rows(Issuer::OidcProvider, registration);
+    assert_eq!(rows.iter().map(|row| row.sdk).collect::<Vec<_>>(), Sdk::ALL);
+    let journeys = rows.iter().flat_map(|row| row.revisions.iter().map(|revision| goes(row, revision)));
+    // More at once than this only wait for each other, until some wait too long.
+    stream::iter(journeys).buffer_unordered(3).collect::<()>().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_client_registers_signs_in_lists_steps_up_and_calls_in_each_of_its_revisions() {
-    let rows = rows(Issuer::OidcProvider, Registration::Dynamic);
-    assert_eq!(rows.iter().map(|row| row.sdk).collect::<Vec<_>>(), Sdk::ALL);
-    join_all(rows.iter().flat_map(|row| row.revisions.iter().map(|revision| goes(row, revision)))).await;
+    all_go(Registration::Dynamic).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_client_is_known_by_its_document_instead_of_registering() {
+    all_go(Registration::Document).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,7 @@ async fn goes(sdk: Sdk, protocol: &'static str, provider: &Provider) {
         call: ("get-sum", json!({"a": 20, "b": 22})),
         rule: "compute",
         scope: "mcp:compute",
+        documented: false,
     };
     let told = journey.go(&guarded, provider).await;
     assert!(told.text("/result/content/0/text").contains("42"), "{told:?}");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tollward_policy::reason::Reason;
 use tollward_sidecar::audit::{Caller, Record};
 use tollward_tests::real::guarded::Guarded;
-use tollward_tests::real::provider::Provider;
+use tollward_tests::real::provider::{CLIENT_DOCUMENT, Provider};
 use tollward_tests::real::visit::{Sdk, Told, Visit};
 
 /// What a journey is to find.
@@ -20,6 +20,8 @@ pub(crate) struct Journey<'t> {
     pub(crate) call: (&'t str, Value),
     pub(crate) rule: &'t str,
     pub(crate) scope: &'t str,
+    /// Whether the client is known by a document instead of registering.
+    pub(crate) documented: bool,
 }
 
 impl Journey<'_> {
@@ -29,7 +31,9 @@ impl Journey<'_> {
         let visit = Visit::new(self.sdk, &guarded.url).protocol(self.protocol).list().call(tool, arguments).step_up();
         // With a refresh token the older SDK refreshes instead of asking the person, which never brings more scopes.
         let visit = if self.sdk == Sdk::OlderTypeScript { visit.with(["--no-refresh"]) } else { visit };
+        let visit = if self.documented { visit.documented(CLIENT_DOCUMENT) } else { visit };
         let told = visit.run().await.done();
+        assert_eq!(told.text("/clientId") == CLIENT_DOCUMENT, self.documented, "{told:?}");
         self.check_client(&told, guarded, provider);
         self.check_records(&told, guarded, provider).await;
         check_provider(&told, guarded, provider).await;
@@ -110,7 +114,9 @@ async fn check_provider(told: &Told, guarded: &Guarded, provider: &Provider) {
     let own: Vec<_> = requests
         .iter()
         .filter(|request| {
-            text(request, "/path") == "/auth" && text(request, "/parameters/client_id") == told.text("/clientId")
+            text(request, "/path") == "/auth"
+                && text(request, "/parameters/client_id") == told.text("/clientId")
+                && text(request, "/parameters/resource") == guarded.url
         })
         .collect();
     assert_eq!(own.len(), 2, "{requests:#?}");

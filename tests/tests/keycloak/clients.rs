@@ -1,7 +1,7 @@
 //! Every client with Keycloak: as one that it has never seen, which registers by itself, and as one that it knows.
 
 use crate::scene::{calls, guarded_catalog};
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 use std::collections::BTreeSet;
 use tollward_policy::config::SidecarConfig;
@@ -73,7 +73,8 @@ async fn every_client_registers_signs_in_and_calls_and_keycloak_keeps_it_to_the_
     let (keycloak, guarded) = guarded_catalog(|_| ()).await;
     let rows = rows(Issuer::Keycloak, Registration::Dynamic);
     let revisions: BTreeSet<_> = rows.iter().flat_map(|row| row.revisions).copied().collect();
-    let clients = join_all(rows.into_iter().map(|row| registers(row, &guarded, &keycloak))).await;
+    let visits = rows.into_iter().map(|row| registers(row, &guarded, &keycloak));
+    let clients: Vec<_> = stream::iter(visits).buffer_unordered(3).collect().await;
     let sorted = |number: usize| {
         let mut clients: Vec<_> = clients.iter().map(|pair| pair[number].clone()).collect();
         clients.sort_unstable();
@@ -104,7 +105,8 @@ async fn is_known(row: Verified, guarded: &Guarded, keycloak: &Keycloak) -> bool
 async fn every_client_that_keycloak_knows_signs_in_lists_steps_up_and_calls() {
     let (keycloak, guarded) = guarded_catalog(|_| ()).await;
     let rows = rows(Issuer::Keycloak, Registration::Known);
-    let stepped_up = join_all(rows.into_iter().map(|row| is_known(row, &guarded, &keycloak))).await;
+    let visits = rows.into_iter().map(|row| is_known(row, &guarded, &keycloak));
+    let stepped_up: Vec<_> = stream::iter(visits).buffer_unordered(3).collect().await;
     let allowed = callers(&guarded, "add_to_cart", Reason::Allowed).await;
     assert_eq!(allowed, vec!["shop-app".to_owned(); stepped_up.into_iter().filter(|stepped_up| *stepped_up).count()]);
     guarded.reached();
