@@ -37,7 +37,10 @@ fn an_explicit_null_for_what_must_be_written_out_is_refused() {
     for path in ["/spec/auth", "/spec/auth/mode", "/spec/source", "/spec/source/type", "/spec/source/workload/image"] {
         refused(&with_null(server(), path), path.rsplit('/').next().unwrap());
     }
-    refused(&with_null(policy(), "/spec/limits"), "limits");
+    refused(&with_null(policy(), "/spec/targetRefs"), "targetRefs");
+    let others = ["/spec/concurrency", "/spec/beforeAuthentication"];
+    let limits_alone = others.into_iter().fold(policy(), |policy, path| with(policy, path, Value::Null));
+    refused(&with_null(limits_alone, "/spec/limits"), "a policy must limit something");
     refused(&with_null(provider(), "/spec/external/issuer"), "issuer");
 }
 
