@@ -7,7 +7,7 @@
 //! - [`suite`] runs the conformance suite and compares two runs.
 //! - [`collector`] is an OpenTelemetry Collector, [`received`] what it was sent.
 //! - [`control_plane`] is a Kubernetes API server without a node.
-//! - [`provider`] and [`keycloak`] are identity providers, [`server`] the MCP servers.
+//! - [`provider`] and [`keycloak`] are identity providers, [`server`] the MCP servers, [`document`] a client's own web server.
 //! - [`passage`] is a way between two parts on which requests are seen and headers added.
 //! - [`process`], [`place`] and [`http`] are what those are made of.
 //!
@@ -15,6 +15,7 @@
 
 pub mod collector;
 pub mod control_plane;
+pub mod document;
 pub mod guarded;
 pub mod http;
 pub mod keycloak;

@@ -1,7 +1,7 @@
 //! A real Keycloak as identity provider: what the preset of a company's most common provider must cope with. Its access
 //! tokens say `typ: JWT` and `typ: Bearer`, have no client id but `azp`, and no audience unless a mapper adds one.
 //!
-//! Keycloak starts once, and each test has a realm of its own.
+//! Keycloak starts once as it is and once with experimental features, and each test has a realm of its own.
 
 #![expect(
     clippy::expect_used,
@@ -15,6 +15,8 @@ mod bound;
 mod clients;
 #[path = "keycloak/exchange.rs"]
 mod exchange;
+#[path = "keycloak/experimental.rs"]
+mod experimental;
 #[path = "keycloak/scene.rs"]
 mod scene;
 

@@ -1,8 +1,12 @@
 //! Keycloak: fetched once into the cache, prepared there and started once for all tests of this process, with nothing on
 //! disk but a temporary directory that it takes along. Each test has a realm of its own.
+//!
+//! What it has by default and what is experimental are two preparations of one distribution, and two that run: one of the
+//! experimental features refuses what realms without it are set up for.
 
 use crate::client::Reply;
 use crate::deadline::eventually_within;
+use crate::real::document;
 use crate::real::guarded::free_address;
 use crate::real::http::{answers, post_form, send_with};
 use crate::real::place;
@@ -33,6 +37,8 @@ const STAMP: &str = ".tollward-prepared-1";
 
 /// A database in memory and no cluster, which would open ports on every interface.
 const BUILD: [&str; 2] = ["build", "--db=dev-mem"];
+/// Clients that are known by a document, and tokens for the resource that was asked for.
+const EXPERIMENTAL: &str = "--features=cimd,resource-indicators";
 
 const ADMINISTRATOR: (&str, &str) = ("administrator", "administrator-password");
 
@@ -48,7 +54,7 @@ wait $!
 rm -rf "$home"
 "#;
 
-/// A realm as `tests/keycloak/realm.json` describes it, in the Keycloak that all tests of this process share.
+/// A realm as a file of `tests/keycloak` describes it, in a Keycloak that all tests of this process share.
 pub struct Keycloak {
     /// `iss` of the realm.
     pub issuer: String,
@@ -65,10 +71,21 @@ impl Keycloak {
     /// A new realm, whose tokens are for `audience`.
     pub async fn start(audience: &str) -> Self {
         static RUNNING: OnceCell<Running> = OnceCell::const_new();
+        Self::create(RUNNING.get_or_init(|| run(stock)).await, "realm.json", audience).await
+    }
+
+    /// A new realm where the experimental features are on: clients may be known by a document of [`document`], and tokens
+    /// are for `audience` if that is the resource that was asked for.
+    pub async fn start_experimental(audience: &str) -> Self {
+        static RUNNING: OnceCell<Running> = OnceCell::const_new();
+        Self::create(RUNNING.get_or_init(|| run(experimental)).await, "experimental.json", audience).await
+    }
+
+    async fn create(running: &'static Running, file: &str, audience: &str) -> Self {
         static REALMS: AtomicUsize = AtomicUsize::new(1);
-        let base = RUNNING.get_or_init(run).await.base.as_str();
+        let base = running.base.as_str();
         let realm = format!("shop-{}", REALMS.fetch_add(1, Ordering::Relaxed));
-        let text = fs::read_to_string(place::tests().join("keycloak/realm.json")).expect("the realm");
+        let text = fs::read_to_string(place::tests().join("keycloak").join(file)).expect("the realm");
         let text = text.replace("@MCP_URL@", audience).replace("@REALM@", &realm);
         let description = serde_json::from_str(&text).expect("the realm is JSON");
         administer(base, Method::POST, "/admin/realms", Some(description)).await;
@@ -82,13 +99,13 @@ impl Keycloak {
 
     /// A token of the client `robot`, by client credentials.
     pub async fn robot_token(&self, scope: &str) -> String {
-        let fields = [
-            ("grant_type", "client_credentials"),
-            ("client_id", "robot"),
-            ("client_secret", "robot-secret"),
-            ("scope", scope),
-        ];
-        access_token(&post_form(&self.token_url(), &fields).await)
+        access_token(&self.program("robot", &[("scope", scope)]).await)
+    }
+
+    /// What a client like `robot` gets by client credentials and further parameters.
+    pub async fn program(&self, client: &str, more: &[(&str, &str)]) -> Reply {
+        let own = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", "robot-secret")];
+        post_form(&self.token_url(), &[&own, more].concat()).await
     }
 
     /// The token endpoint's answer after a person signed in to that client by the login form, with PKCE.
@@ -130,16 +147,18 @@ impl Keycloak {
     }
 }
 
-async fn run() -> Running {
+async fn run(install: fn() -> PathBuf) -> Running {
     let distribution = tokio::task::spawn_blocking(install).await.expect("Keycloak is installed");
     let home = home(&distribution).keep();
+    let trusted = home.join("conf/clients.pem");
+    fs::write(&trusted, document::authority().certificate()).expect("the temporary directory is writable");
     let address = free_address();
     let base = format!("http://{address}");
     let mut shell = command("sh");
     shell.args(["-c", PASSING, "sh"]).arg(&home).arg("sh").arg(distribution.join("bin/kc.sh"));
     shell.args(["start", "--optimized", "--cache=local"]).arg(format!("-Dkc.home.dir={}", home.display()));
     shell.args(["--http-enabled=true", "--http-host=127.0.0.1", "--http-port", &address.port().to_string()]);
-    shell.args(["--hostname", &base]);
+    shell.args(["--hostname", &base, "--truststore-paths"]).arg(&trusted);
     shell.env("KC_BOOTSTRAP_ADMIN_USERNAME", ADMINISTRATOR.0).env("KC_BOOTSTRAP_ADMIN_PASSWORD", ADMINISTRATOR.1);
     let mut process = Process::start("Keycloak", shell);
     eventually_within(START, "Keycloak serves its first realm", async || {
@@ -170,25 +189,55 @@ pub fn password(person: &str) -> String {
     format!("{person}-password")
 }
 
-/// The folder of the prepared distribution.
-fn install() -> PathBuf {
-    let parent = place::cache().join(format!("keycloak-{VERSION}"));
-    fs::create_dir_all(&parent).expect("the cache folder is writable");
-    let lock =
-        File::create(place::cache().join(format!("keycloak-{VERSION}.lock"))).expect("the cache folder is writable");
-    lock.lock().expect("the lock of the cache");
-    let distribution = parent.join(format!("keycloak-{VERSION}"));
-    let stamp = parent.join(STAMP);
-    if !stamp.exists() {
+/// The folder of the distribution with its default features.
+fn stock() -> PathBuf {
+    prepared(&format!("keycloak-{VERSION}"), &BUILD, |parent| {
         let mut maven = command("mvn");
         maven.args(["--batch-mode", "--quiet", MAVEN_PLUGIN]);
         maven.arg(format!("-Dartifact=org.keycloak:keycloak-quarkus-dist:{VERSION}:zip"));
         maven.arg(format!("-DoutputDirectory={}", parent.display()));
         // The plugin leaves a marker in the folder in which it runs.
-        maven.current_dir(&parent);
+        maven.current_dir(parent);
         finish("mvn (install Maven and Java 17: apt-get install maven)", maven);
+    })
+}
+
+/// The folder of the distribution with the experimental features. The libraries are those of the other, by hard links; what
+/// the build writes is its own.
+fn experimental() -> PathBuf {
+    let stock = stock();
+    let [build, database] = BUILD;
+    prepared(&format!("keycloak-{VERSION}-experimental"), &[build, database, EXPERIMENTAL], |parent| {
+        let own = distribution(parent);
+        // What an aborted preparation left.
+        let _ = fs::remove_dir_all(&own);
+        let mut links = command("cp");
+        links.args(["--archive", "--link"]).args([&stock, &own]);
+        finish("cp", links);
+        let written = Path::new("lib/quarkus");
+        fs::remove_dir_all(own.join(written)).expect("the cache folder is writable");
+        let mut copies = command("cp");
+        copies.arg("--archive").args([stock.join(written), own.join(written)]);
+        finish("cp", copies);
+    })
+}
+
+fn distribution(parent: &Path) -> PathBuf {
+    parent.join(format!("keycloak-{VERSION}"))
+}
+
+/// The distribution in that folder of the cache, which is filled and built the first time.
+fn prepared(name: &str, build: &[&str], fill: impl FnOnce(&Path)) -> PathBuf {
+    let parent = place::cache().join(name);
+    fs::create_dir_all(&parent).expect("the cache folder is writable");
+    let lock = File::create(place::cache().join(format!("{name}.lock"))).expect("the cache folder is writable");
+    lock.lock().expect("the lock of the cache");
+    let distribution = distribution(&parent);
+    let stamp = parent.join(STAMP);
+    if !stamp.exists() {
+        fill(&parent);
         let mut shell = command("sh");
-        shell.arg(distribution.join("bin/kc.sh")).args(BUILD);
+        shell.arg(distribution.join("bin/kc.sh")).args(build);
         finish("Keycloak's build", shell);
         fs::write(&stamp, "").expect("the cache folder is writable");
     }

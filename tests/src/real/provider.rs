@@ -1,6 +1,7 @@
 //! The certified `oidc-provider`: discovery, dynamic registration, PKCE, resource indicators.
 
 use crate::client::Reply;
+use crate::real::document;
 use crate::real::http::{get, post_form, send};
 use crate::real::place;
 use crate::real::process::{Process, command};
@@ -51,12 +52,8 @@ impl Provider {
         node.arg(place::clients().join("idp.mjs"));
         let known = json!({"http://resource.invalid/known-scopes": {"scopes": SCOPES}});
         node.env("RESOURCES", known.to_string()).env("USERS", USERS).env("SIGNING_ALG", algorithm);
-        let document = json!({
-            "client_name": "Tollward test client", "application_type": "native", "token_endpoint_auth_method": "none",
-            "grant_types": ["authorization_code", "refresh_token"], "response_types": ["code"],
-            "redirect_uris": ["http://127.0.0.1:33418/callback", "http://127.0.0.1/oauth/callback"],
-        });
-        let documents = Value::Object(Map::from_iter([(CLIENT_DOCUMENT.to_owned(), document)]));
+        let documents =
+            Value::Object(Map::from_iter([(CLIENT_DOCUMENT.to_owned(), document::metadata(CLIENT_DOCUMENT))]));
         node.env("CLIENT_DOCUMENTS", documents.to_string());
         let process = Process::start("oidc-provider", node);
         let line: Value = serde_json::from_str(&process.line(START)).expect("the provider says where it is");

@@ -17,6 +17,8 @@ pub enum Issuer {
     OidcProvider,
     /// Keycloak with its default features.
     Keycloak,
+    /// Keycloak with client id metadata documents and resource indicators, which are experimental.
+    KeycloakExperimental,
 }
 
 /// How the client gets its client id.
@@ -81,6 +83,11 @@ pub const ROWS: &[Verified] = &[
     row(Sdk::Python, Issuer::Keycloak, Registration::Dynamic, &[MODERN], KEPT),
     row(Sdk::Rust, Issuer::Keycloak, Registration::Dynamic, &[MODERN], KEPT),
     row(Sdk::McpRemote, Issuer::Keycloak, Registration::Dynamic, &[MODERN], KEPT),
+    row(Sdk::TypeScript, Issuer::KeycloakExperimental, Registration::Document, &[MODERN], StepUp::Yes),
+    row(Sdk::OlderTypeScript, Issuer::KeycloakExperimental, Registration::Document, &[LEGACY], REFRESHES),
+    row(Sdk::Python, Issuer::KeycloakExperimental, Registration::Document, &[MODERN], StepUp::Yes),
+    row(Sdk::Rust, Issuer::KeycloakExperimental, Registration::Document, &[MODERN], StepUp::Yes),
+    row(Sdk::McpRemote, Issuer::KeycloakExperimental, Registration::Document, &[MODERN], StepUp::Yes),
     row(Sdk::TypeScript202506, Issuer::Keycloak, Registration::Dynamic, &["2025-06-18"], UNKNOWN),
     row(Sdk::TypeScript202503, Issuer::Keycloak, Registration::Dynamic, &["2025-03-26"], UNKNOWN),
 ];
@@ -96,7 +103,8 @@ What the columns say:
 - **As nobody**: on a server with `auth.mode: None`, the client listed and called what rules allow to anybody, without asking
   anybody to sign in, and was refused the rest.
 
-Keycloak's client id metadata documents and resource indicators are experimental in version 26 and off by default; they were not run.
+Keycloak's *experimental features* are `cimd` and `resource-indicators`, off by default in version 26; both were on in those runs.
+[Keycloak](identity-providers/keycloak.md#resource-indicators-and-client-documents-experimental) says what they need.
 
 ## What to do where a client does not step up
 - **Keycloak and clients that register themselves.** The SDKs register with the scopes of the first challenge, and Keycloak
@@ -173,6 +181,7 @@ impl Issuer {
         match self {
             Self::OidcProvider => format!("`oidc-provider` {}", npm("oidc-provider")),
             Self::Keycloak => format!("Keycloak {}", keycloak::VERSION),
+            Self::KeycloakExperimental => format!("Keycloak {}, experimental features", keycloak::VERSION),
         }
     }
 }

@@ -14,7 +14,7 @@ use tollward_tests::real::visit::{Sdk, Told, Visit};
 
 const TOOLS: [&str; 3] = ["add_to_cart", "get_product", "search_products"];
 
-fn visit(row: &Verified, guarded: &Guarded, person: &str) -> Visit {
+pub(crate) fn visit(row: &Verified, guarded: &Guarded, person: &str) -> Visit {
     let protocol = row.revisions.first().map_or("auto", |revision| Verified::protocol(revision));
     let person = ["--user", person, "--password", &password(person)];
     let visit = Visit::new(row.sdk, &guarded.url).with(person).protocol(protocol).list();
@@ -22,11 +22,11 @@ fn visit(row: &Verified, guarded: &Guarded, person: &str) -> Visit {
     if row.sdk == Sdk::OlderTypeScript { visit.with(["--no-refresh"]) } else { visit }
 }
 
-fn add_to_cart(visit: &Visit) -> Visit {
+pub(crate) fn add_to_cart(visit: &Visit) -> Visit {
     visit.clone().step_up().call("add_to_cart", &json!({"sku": "TEA-001", "quantity": 1}))
 }
 
-fn found(told: &Told, row: &Verified, keycloak: &Keycloak) {
+pub(crate) fn found(told: &Told, row: &Verified, keycloak: &Keycloak) {
     let (name, version) = release(row.sdk);
     assert_eq!(told.client(), format!("{name} {version}"));
     assert_eq!(told.sorted("/tools"), TOOLS, "{told:?}");
@@ -40,7 +40,7 @@ fn found(told: &Told, row: &Verified, keycloak: &Keycloak) {
 }
 
 /// Clients of the calls of a tool that ended for that reason, sorted.
-async fn callers(guarded: &Guarded, tool: &str, reason: Reason) -> Vec<String> {
+pub(crate) async fn callers(guarded: &Guarded, tool: &str, reason: Reason) -> Vec<String> {
     let records = calls(guarded, tool).await.into_iter().filter(|record| record.decision.reason == reason);
     let mut clients: Vec<_> = records
         .filter_map(|record| match record.caller {

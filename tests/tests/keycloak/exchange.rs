@@ -11,7 +11,7 @@ use tollward_policy::reason::Reason;
 use tollward_tests::real::visit::{Sdk, Visit};
 
 /// The payload of a JWT.
-fn claims(token: &str) -> Value {
+pub(crate) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).expect("a JWT has a payload");
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).expect("base64")).expect("a payload is JSON")
 }

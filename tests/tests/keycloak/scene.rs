@@ -1,6 +1,7 @@
 //! What stands in front of the catalog in these tests, and how its records are read.
 
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use tollward_policy::config::SidecarConfig;
 use tollward_sidecar::audit::Record;
 use tollward_tests::real::guarded::{Guard, Guarded, free_address};
@@ -51,6 +52,17 @@ pub(crate) async fn calls(guarded: &Guarded, tool: &str) -> Vec<Record> {
 pub(crate) async fn guarded_catalog(change: impl Fn(&mut SidecarConfig)) -> (Keycloak, Guarded) {
     let address = free_address();
     let keycloak = Keycloak::start(&guard("").url(address.port())).await;
+    guarded(keycloak, address, change).await
+}
+
+/// The same with the experimental features of Keycloak.
+pub(crate) async fn experimental_catalog(change: impl Fn(&mut SidecarConfig)) -> (Keycloak, Guarded) {
+    let address = free_address();
+    let keycloak = Keycloak::start_experimental(&guard("").url(address.port())).await;
+    guarded(keycloak, address, change).await
+}
+
+async fn guarded(keycloak: Keycloak, address: SocketAddr, change: impl Fn(&mut SidecarConfig)) -> (Keycloak, Guarded) {
     let change = |config: &mut SidecarConfig| {
         preset(config);
         change(config);
