@@ -2,7 +2,8 @@
 //! as it is then, but a revocation is no part of what the server's author got wrong. Pure.
 
 use crate::configuration::Configuration;
-use crate::provider_key::key_of;
+use crate::issuers::issuers_of;
+use crate::provider_key::{key_of, resource_of};
 use crate::validate::deny_list;
 use tollward_api::IdentityProvider;
 use tollward_policy::config::{DenyConfig, ProviderConfig, SidecarConfig, check, load};
@@ -30,8 +31,8 @@ fn update(config: &ProviderConfig, providers: &[IdentityProvider]) -> ProviderCo
 
 fn list(config: &ProviderConfig, providers: &[IdentityProvider]) -> Option<Vec<DenyConfig>> {
     let is_it = |provider: &&IdentityProvider| {
-        let issuer = provider.spec.external.as_ref().map(|external| external.issuer.as_str());
-        key_of(provider) == config.name && issuer == Some(config.issuer.as_str())
+        let issuers = provider.spec.external.as_ref().map(issuers_of).unwrap_or_default();
+        key_of(provider) == resource_of(&config.name) && issuers.contains(&config.issuer)
     };
     deny_list(&providers.iter().find(is_it)?.spec.deny)
 }

@@ -37,4 +37,5 @@ pub use inputs::{Inputs, Sibling};
 pub use install::InstallSettings;
 pub use issuers::issuers_of;
 pub use local::{LocalPlace, serve_at};
+pub use provider_key::resource_of;
 pub use validate::{Validated, validate};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
+use tollward_desired::resource_of;
 use tollward_policy::report::{ProviderReport, Report};
 
 /// What one replica says about a provider.
@@ -65,12 +66,6 @@ fn states(report: &Report) -> BTreeMap<String, ProviderState> {
         state.introspection_error = state.introspection_error.take().or_else(|| introspection_error.clone());
     }
     states
-}
-
-/// `namespace/name` of `namespace/name/tenant`.
-fn resource_of(name: &str) -> &str {
-    let end = name.match_indices('/').nth(1).map_or(name.len(), |(end, _)| end);
-    name.get(..end).unwrap_or(name)
 }
 
 fn differences(old: &Pods, new: &Pods) -> BTreeSet<String> {

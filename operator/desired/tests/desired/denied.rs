@@ -31,6 +31,22 @@ fn a_revocation_reaches_a_configuration_of_which_nothing_else_changes() {
 }
 
 #[test]
+fn a_revocation_reaches_every_tenant_of_a_provider() {
+    let tenants = ["11111111-2222-3333-4444-555555555555", "66666666-7777-8888-9999-aaaaaaaaaaaa"];
+    let external = json!({
+        "preset": "Entra", "issuer": "https://login.microsoftonline.com/{tenantid}/v2.0", "tenants": tenants,
+    });
+    let mut inputs = catalog();
+    inputs.providers[0] = change(&inputs.providers[0], "/spec/external", external);
+    inputs.server = change(&inputs.server, "/spec/auth/audience", json!({"value": tenants[0]}));
+    let before = build(&inputs).configuration;
+    let denying = change(&inputs.providers[0], "/spec/deny", json!([{"name": "laptop", "subject": "ada"}]));
+    let after = denied(before.text(), &[denying]).unwrap();
+    let lists: Vec<_> = after.config().identity_providers.iter().map(|provider| provider.deny.len()).collect();
+    assert_eq!(lists, [1, 1]);
+}
+
+#[test]
 fn what_is_taken_back_is_taken_back() {
     let denying = provider(json!([{"name": "laptop", "subject": "ada"}]));
     let with = denied(in_force().text(), &[denying]).unwrap();
