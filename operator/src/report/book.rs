@@ -101,6 +101,7 @@ mod tests {
             unready: Vec::new(),
             routes: Vec::new(),
             providers: providers.iter().map(provider).collect(),
+            limit_stores: Vec::new(),
         }
     }
 

@@ -33,6 +33,7 @@ fn report(ready: bool) -> Report {
             last_error: None,
             introspection_error: None,
         }],
+        limit_stores: Vec::new(),
     }
 }
 

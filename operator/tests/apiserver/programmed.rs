@@ -48,6 +48,7 @@ fn report(digest: &str, provider: Option<bool>) -> Report {
         unready: Vec::new(),
         routes: Vec::new(),
         providers: providers.into_iter().collect(),
+        limit_stores: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod key;
 mod rate;
 mod set;
+mod store;
 mod tier;
 
 pub use claim::CLAIMS_OF_CLIENTS;
@@ -19,7 +20,11 @@ pub use config::{
 pub use error::LimitError;
 pub use key::Counted;
 pub use rate::{Admitted, Rate};
-pub use set::{BEFORE_AUTHENTICATION, Before, Charge, FAILED_AUTHENTICATION, Hold, LimitSet, Named};
+pub use set::{BEFORE_AUTHENTICATION, Before, Charge, FAILED_AUTHENTICATION, Hold, LimitSet, Named, Shared};
+pub use store::{
+    DEADLINE_MILLIS, DEFAULT_DEADLINE_MILLIS, OnStoreFailure, Store, StoreAddress, StoreConfig, StoreError, StoreMode,
+    StoreUse,
+};
 
 #[cfg(test)]
 mod tests;

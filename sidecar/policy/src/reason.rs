@@ -94,6 +94,7 @@ reasons! {
     Hidden = "hidden", "The target is hidden from callers without its scopes.", "Ask the owner of the server for the scopes.";
     RateLimited = "rate_limited", "A limit is exhausted.", "Wait as long as Retry-After says.";
     LimitsExhausted = "limits_exhausted", "A limit counts so many callers already that it can't count another.", "Wait as long as Retry-After says; the platform team should look for a flood of callers in the metric tollward.ratelimit.keys.";
+    LimitStoreUnavailable = "limit_store_unavailable", "The store of a limit does not count, and its policy refuses calls meanwhile.", "Wait and retry; the policy's status and the sidecar's log say what is wrong with the store.";
     ConcurrencyLimited = "concurrency_limited", "Too many requests are in flight.", "Wait for earlier calls to end.";
 
     // Our own state

@@ -29,6 +29,9 @@ pub struct Report {
     pub routes: Vec<RouteReport>,
     /// The identity providers.
     pub providers: Vec<ProviderReport>,
+    /// The stores of limits, one entry for each policy of each server that names one. An older process reports none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limit_stores: Vec<LimitStoreReport>,
 }
 
 /// A configuration that could not be used.
@@ -72,4 +75,21 @@ pub struct ProviderReport {
     /// Why the issuer can't be asked about tokens, if it is to be and can't.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introspection_error: Option<String>,
+}
+
+/// The store in which a policy's limits are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitStoreReport {
+    /// `namespace/name` of the server.
+    pub server: String,
+    /// The policy as the configuration names it: `name`, or `name#section`.
+    pub policy: String,
+    /// Whether it counts. A store that nobody asked yet does.
+    pub up: bool,
+    /// Since when it counts or does not, in seconds since the epoch.
+    pub since: i64,
+    /// Why it does not count, if it does not: what failed, and what to do at the store. No secret and nobody's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }

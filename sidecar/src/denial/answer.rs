@@ -69,6 +69,7 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         | Reason::AuditUnavailable
         | Reason::UpstreamIdentityUnavailable
         | Reason::LimitsExhausted
+        | Reason::LimitStoreUnavailable
         | Reason::ConfigurationStale => StatusCode::SERVICE_UNAVAILABLE,
         Reason::InternalError | Reason::ClientGone => StatusCode::INTERNAL_SERVER_ERROR,
         Reason::UpstreamUnreachable | Reason::UpstreamInvalid | Reason::UpstreamIdentityRefused => {

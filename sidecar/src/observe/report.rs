@@ -30,6 +30,7 @@ async fn answer(State(observed): State<Observed>) -> Json<Report> {
             .map(|route| RouteReport { server: route.name.clone(), seen: route.known.names() })
             .collect(),
         providers: observed.parts.providers.statuses().into_iter().map(provider).collect(),
+        limit_stores: Vec::new(),
     })
 }
 

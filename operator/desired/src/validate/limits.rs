@@ -88,6 +88,7 @@ fn compile(policy: &RateLimitPolicy, target: &TargetReference, auth: &AuthSpec) 
         limits: limits.iter().map(|limit| compile_limit(limit, section)).collect::<Result<_, _>>()?,
         concurrency: concurrency.iter().map(|limit| compile_concurrency(limit, section)).collect::<Result<_, _>>()?,
         before_authentication: before_authentication.as_ref().map(compile_before).transpose()?,
+        store: None,
     };
     LimitSet::compile(std::slice::from_ref(&config)).map_err(|error| invalid(error.to_string()))?;
     Ok(config)

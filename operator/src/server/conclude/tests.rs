@@ -21,6 +21,7 @@ fn report(digest: &str) -> Report {
         unready: Vec::new(),
         routes: Vec::new(),
         providers: Vec::new(),
+        limit_stores: Vec::new(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! How limits are written in a configuration.
 
+use super::store::StoreConfig;
 use crate::pattern::Pattern;
 use crate::rules::MatchConfig;
 use schemars::JsonSchema;
@@ -147,4 +148,8 @@ pub struct RateLimitConfig {
     /// What one address may send before authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_authentication: Option<AddressConfig>,
+    /// Where replicas count `limits` together; without it each counts for itself. What is open at once and what comes before
+    /// authentication is counted by each replica always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreConfig>,
 }

@@ -1,6 +1,7 @@
 //! Why limits do not compile.
 
 use super::config::Dimension;
+use super::store::StoreError;
 use crate::pattern::PatternError;
 
 /// Why limits do not compile.
@@ -125,5 +126,19 @@ pub enum LimitError {
         policy: String,
         /// The limit.
         limit: String,
+    },
+    /// The store can't be used.
+    #[error("policy `{policy}`: store: {source}")]
+    Store {
+        /// The policy.
+        policy: String,
+        /// What is wrong.
+        source: StoreError,
+    },
+    /// There would be nothing to count in it.
+    #[error("policy `{policy}` has a store but no limits: concurrency and beforeAuthentication are not counted there")]
+    StoreOfNothing {
+        /// The policy.
+        policy: String,
     },
 }

@@ -6,6 +6,7 @@ use super::config::{AddressConfig, ConcurrencyConfig, Concurrent, CostConfig, Di
 use super::error::LimitError;
 use super::key::{Counted, key_of};
 use super::rate::{Rate, RateError};
+use super::store::{Store, StoreUse};
 use super::tier::Selection;
 use crate::operation::{Operation, Target};
 use crate::rules::MatchConfig;
@@ -26,12 +27,23 @@ pub struct Charge<'a> {
     pub tier: &'a str,
     /// Position among [`LimitSet::rates`].
     pub slot: usize,
-    /// The tier's rate.
+    /// The tier's rate, as far as this replica enforces it by itself.
     pub rate: Rate,
+    /// Where all replicas count it together, if they do.
+    pub shared: Option<Shared>,
     /// As many requests the call counts for.
     pub cost: u32,
     /// What is counted apart, unambiguous within the limit and tier.
     pub key: String,
+}
+
+/// How a limit is counted by all replicas together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shared {
+    /// Which store, and what becomes of a call without it.
+    pub store: StoreUse,
+    /// The tier's rate, undivided.
+    pub whole: Rate,
 }
 
 /// A limit of concurrency that applies to a call.
@@ -83,6 +95,8 @@ struct Limit {
     per: Vec<Dimension>,
     costs: Vec<CostConfig>,
     tiers: BTreeMap<String, (usize, Rate)>,
+    /// The rates before they were divided among replicas.
+    whole: BTreeMap<String, Rate>,
 }
 
 #[derive(Debug, Clone)]
@@ -96,6 +110,8 @@ struct Concurrency {
 
 #[derive(Debug, Clone)]
 struct Policy {
+    name: String,
+    store: Option<StoreUse>,
     selection: Selection,
     tenant_claim: Option<String>,
     limits: Vec<Limit>,
@@ -109,12 +125,18 @@ pub struct LimitSet {
     policies: Vec<Policy>,
     rates: Vec<Named>,
     holds: Vec<(String, String)>,
+    stores: Vec<Store>,
 }
 
 impl LimitSet {
     /// Compiles the policies of a route.
     pub fn compile(configs: &[RateLimitConfig]) -> Result<Self, LimitError> {
-        let mut set = Self { policies: Vec::with_capacity(configs.len()), rates: Vec::new(), holds: Vec::new() };
+        let mut set = Self {
+            policies: Vec::with_capacity(configs.len()),
+            rates: Vec::new(),
+            holds: Vec::new(),
+            stores: Vec::new(),
+        };
         let mut seen = BTreeSet::new();
         for config in configs {
             for name in names(config) {
@@ -162,6 +184,16 @@ impl LimitSet {
         &self.holds
     }
 
+    /// Stores that policies name, each once.
+    pub fn stores(&self) -> &[Store] {
+        &self.stores
+    }
+
+    /// Policies that count in a store, and how.
+    pub fn shared_policies(&self) -> impl Iterator<Item = (&str, StoreUse)> {
+        self.policies.iter().filter_map(|policy| Some((policy.name.as_str(), policy.store?)))
+    }
+
     /// What an address may send before authentication, by each policy that says so.
     pub fn before(&self) -> impl Iterator<Item = Before> {
         self.policies.iter().filter_map(|policy| policy.before)
@@ -176,7 +208,9 @@ impl LimitSet {
                 if let Some((tier, (slot, rate))) = limit.tiers.get_key_value(tier) {
                     let key = key_of(&limit.per, policy.tenant_claim.as_deref(), counted);
                     let cost = limit.cost(counted.operation);
-                    let charge = Charge { id: &limit.id, tier, slot: *slot, rate: *rate, cost, key };
+                    let shared = policy.store.zip(limit.whole.get(tier).copied());
+                    let shared = shared.map(|(store, whole)| Shared { store, whole });
+                    let charge = Charge { id: &limit.id, tier, slot: *slot, rate: *rate, shared, cost, key };
                     charges.push((limit.per.len(), charge));
                 }
             }
@@ -204,7 +238,8 @@ impl LimitSet {
     }
 
     fn policy(&mut self, config: &RateLimitConfig) -> Result<Policy, LimitError> {
-        let RateLimitConfig { policy, tiers, tenant_claim, limits, concurrency, before_authentication } = config;
+        let RateLimitConfig { policy, tiers, tenant_claim, limits, concurrency, before_authentication, store: _ } =
+            config;
         if limits.is_empty() && concurrency.is_empty() && before_authentication.is_none() {
             return Err(LimitError::Nothing { policy: policy.clone() });
         }
@@ -214,10 +249,28 @@ impl LimitSet {
             }
         }
         let selection = Selection::compile(config)?;
+        let store = self.store(config)?;
         let limits = limits.iter().map(|limit| self.limit(config, limit)).collect::<Result<_, _>>()?;
         let concurrency = concurrency.iter().map(|limit| self.concurrency(config, limit)).collect::<Result<_, _>>()?;
         let before = before_authentication.as_ref().map(|before| self.before_of(config, before)).transpose()?;
-        Ok(Policy { selection, tenant_claim: tenant_claim.clone(), limits, concurrency, before })
+        let tenant_claim = tenant_claim.clone();
+        Ok(Policy { name: policy.clone(), store, selection, tenant_claim, limits, concurrency, before })
+    }
+
+    /// Policies that mean the same store are charged there by one question.
+    fn store(&mut self, config: &RateLimitConfig) -> Result<Option<StoreUse>, LimitError> {
+        let Some(store) = &config.store else { return Ok(None) };
+        let policy = || config.policy.clone();
+        let (compiled, deadline) = store.compile().map_err(|source| LimitError::Store { policy: policy(), source })?;
+        if config.limits.is_empty() {
+            return Err(LimitError::StoreOfNothing { policy: policy() });
+        }
+        let known = self.stores.iter().position(|known| *known == compiled);
+        let position = known.unwrap_or(self.stores.len());
+        if known.is_none() {
+            self.stores.push(compiled);
+        }
+        Ok(Some(StoreUse { store: position, deadline, on_failure: store.on_failure }))
     }
 
     fn limit(&mut self, config: &RateLimitConfig, limit: &LimitConfig) -> Result<Limit, LimitError> {
@@ -238,7 +291,9 @@ impl LimitSet {
             compiled.insert(tier.clone(), (slot, rate));
         }
         let id = id(config, name);
-        Ok(Limit { id, matches: matches.clone(), per: per.clone(), costs: costs.clone(), tiers: compiled })
+        let whole = compiled.iter().map(|(tier, (_, rate))| (tier.clone(), *rate)).collect();
+        let (matches, per, costs) = (matches.clone(), per.clone(), costs.clone());
+        Ok(Limit { id, matches, per, costs, tiers: compiled, whole })
     }
 
     fn concurrency(&mut self, config: &RateLimitConfig, limit: &ConcurrencyConfig) -> Result<Concurrency, LimitError> {

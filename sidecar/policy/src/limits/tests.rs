@@ -12,6 +12,7 @@ use std::num::NonZeroU32;
 
 mod counting;
 mod rates;
+mod stores;
 
 fn rate(requests: u32, window: u32, burst: Option<u32>) -> RateConfig {
     RateConfig {
@@ -58,6 +59,7 @@ fn policy() -> RateLimitConfig {
         tenant_claim: None,
         concurrency: vec![],
         before_authentication: None,
+        store: None,
     }
 }
 
