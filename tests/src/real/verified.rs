@@ -69,7 +69,7 @@ pub const ROWS: &[Verified] = &[
     row(Sdk::Rust, Issuer::OidcProvider, Registration::Dynamic, BOTH, StepUp::Yes),
     row(Sdk::McpRemote, Issuer::OidcProvider, Registration::Dynamic, BOTH, StepUp::Yes),
     row(Sdk::TypeScript, Issuer::OidcProvider, Registration::Document, &[MODERN], StepUp::Yes),
-    row(Sdk::OlderTypeScript, Issuer::OidcProvider, Registration::Document, &[LEGACY], StepUp::Yes),
+    row(Sdk::OlderTypeScript, Issuer::OidcProvider, Registration::Document, &[LEGACY], REFRESHES),
     row(Sdk::Python, Issuer::OidcProvider, Registration::Document, &[MODERN], StepUp::Yes),
     row(Sdk::Rust, Issuer::OidcProvider, Registration::Document, &[MODERN], StepUp::Yes),
     row(Sdk::McpRemote, Issuer::OidcProvider, Registration::Document, &[MODERN], StepUp::Yes),
@@ -119,7 +119,8 @@ Keycloak's *experimental features* are `cimd` and `resource-indicators`, off by 
   (`authServerMetadata: Compat`). They name no `resource` either, so the provider must decide the audience: at Keycloak by
   the audience mapper of a default scope. Without the document they go on to `/authorize`, `/token` and
   `/register` at the MCP server's host, which are 404: Tollward is no authorization server.
-- `@modelcontextprotocol/sdk` 1.32 steps up at a provider that gave it no refresh token. With one, it refreshes.
+- `@modelcontextprotocol/sdk` 1.32 steps up at a provider that gave it no refresh token; where it registered by itself at
+  `oidc-provider`, it did so without that grant. With one, as by a document that lists the grant `refresh_token`, it refreshes.
 - `rmcp` passes on a refusal without a challenge as a text with the status and the reason, not as a JSON-RPC error.
 ";
 

@@ -15,17 +15,25 @@ const MODERN: &str = "2026-07-28";
 /// The checkout is hidden from everybody who does not hold its scope.
 const SHOWN: &[&str] = &["add_to_cart", "get_product", "search_products"];
 
-fn journey(sdk: Sdk, protocol: &'static str, revision: &'static str) -> Journey<'static> {
-    let call = ("add_to_cart", json!({"sku": "TEA-001", "quantity": 1}));
-    Journey { sdk, protocol, revision, tools: SHOWN, call, rule: "cart", scope: "mcp:cart-write", documented: false }
+fn journey(row: &Verified, revision: &'static str) -> Journey<'static> {
+    Journey {
+        sdk: row.sdk,
+        protocol: Verified::protocol(revision),
+        revision,
+        tools: SHOWN,
+        call: ("add_to_cart", json!({"sku": "TEA-001", "quantity": 1})),
+        rule: "cart",
+        scope: "mcp:cart-write",
+        documented: row.registration == Registration::Document,
+        steps_up: row.step_up == StepUp::Yes,
+    }
 }
 
 async fn goes(row: &Verified, revision: &'static str) {
     let provider = if revision == MODERN { Provider::rs256() } else { Provider::es256() };
-    let told =
-        journey(row.sdk, Verified::protocol(revision), revision).go(&guarded_catalog(provider).await, provider).await;
+    let told = journey(row, revision).go(&guarded_catalog(provider).await, provider).await;
     let (name, version) = release(row.sdk);
-    assert_eq!((told.client(), row.step_up), (format!("{name} {version}").as_str(), StepUp::Yes));
+    assert_eq!(told.client(), format!("{name} {version}"));
 }
 
 async fn all_go(registration: Registration) {

@@ -18,6 +18,7 @@ async fn goes(sdk: Sdk, protocol: &'static str, provider: &Provider) {
         rule: "compute",
         scope: "mcp:compute",
         documented: false,
+        steps_up: true,
     };
     let told = journey.go(&guarded, provider).await;
     assert!(told.text("/result/content/0/text").contains("42"), "{told:?}");
