@@ -18,6 +18,7 @@ mod discovery;
 mod forward;
 mod guess;
 mod identify;
+mod leftover;
 mod origin;
 mod passed_on;
 mod refuse;
@@ -38,8 +39,10 @@ use crate::listen::Peer;
 use crate::state::State;
 use assume::Assumed;
 use axum::body::Body;
+use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
+use leftover::Leftover;
 use refuse::{refuse, size};
 use std::sync::Arc;
 use tenure::Tenure;
@@ -84,11 +87,12 @@ enum Judged {
 impl Pipeline {
     /// Answers a request.
     pub async fn serve(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<Body> {
-        let (parts, body) = request.into_parts();
+        let (parts, mut body) = request.into_parts();
+        let leftover = Leftover::of(&parts);
         let traced = self.tracing.begin(&parts.headers);
         let mut trail = self.auditor.begin(&parts, peer.address, traced.own.clone());
         let mut additions = Additions::default();
-        let judged = self.judge(Request::from_parts(parts, body), peer, &mut trail, &mut additions).await;
+        let judged = self.judge(parts, &mut body, peer, &mut trail, &mut additions).await;
         let mut response = match judged {
             Ok(Judged::Local(response)) => {
                 trail.answer(response.status().as_u16(), size(&response));
@@ -101,20 +105,22 @@ impl Pipeline {
         if let Some(nonce) = additions.nonce {
             response.headers_mut().insert(DPOP_NONCE, nonce);
         }
+        leftover.settle(&mut body, &mut response).await;
         response
     }
 
     /// The stages that decide.
     async fn judge(
         &self,
-        request: Request<Incoming>,
+        parts: Parts,
+        body: &mut Incoming,
         peer: Arc<Peer>,
         trail: &mut Trail,
         additions: &mut Additions,
     ) -> Result<Judged, Denial> {
         let snapshot = self.state.current()?;
         let version = snapshot.version;
-        let admitted = admit::admit(request, peer, snapshot)?;
+        let admitted = admit::admit(parts, body, peer, snapshot)?;
         let routed = route::route(admitted, trail)?;
         let reached = origin::check(routed, &mut additions.cross_origin)?;
         let asked = match discovery::answer(reached)? {
@@ -122,7 +128,7 @@ impl Pipeline {
             discovery::Found::Call(call) => call,
         };
         let identified = identify::identify(asked, &self.guesses, trail, &mut additions.nonce).await?;
-        let understood = understand::understand(identified, &self.capacity, trail).await?;
+        let understood = understand::understand(identified, body, &self.capacity, trail).await?;
         let resumed = resume::resume(understood, self.state.clock())?;
         let permitted = authorize::authorize(resumed)?;
         let charged = charge::charge(permitted).await?;

@@ -7,7 +7,7 @@ use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, ORIGIN, TRANSFER_ENCODING,
 };
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Version};
+use http::{HeaderMap, Method, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use std::sync::Arc;
@@ -23,15 +23,18 @@ const SINGLE: &[HeaderName] =
 /// A request whose head is unambiguous and bounded.
 pub(super) struct Admitted {
     pub(super) parts: Parts,
-    pub(super) body: Incoming,
     pub(super) peer: Arc<Peer>,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) host: String,
 }
 
 /// Refuses heads that are too large or ambiguous.
-pub(super) fn admit(request: Request<Incoming>, peer: Arc<Peer>, snapshot: Arc<Snapshot>) -> Result<Admitted, Denial> {
-    let (parts, body) = request.into_parts();
+pub(super) fn admit(
+    parts: Parts,
+    body: &Incoming,
+    peer: Arc<Peer>,
+    snapshot: Arc<Snapshot>,
+) -> Result<Admitted, Denial> {
     let limits = &snapshot.limits;
     let target = parts.uri.path().len() + parts.uri.query().unwrap_or_default().len();
     let bytes: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
@@ -45,8 +48,8 @@ pub(super) fn admit(request: Request<Incoming>, peer: Arc<Peer>, snapshot: Arc<S
     }
     let host = host(&parts)?;
     check_path(parts.uri.path())?;
-    check_body(&parts, &body, limits.max_body_bytes)?;
-    Ok(Admitted { parts, body, peer, snapshot, host })
+    check_body(&parts, body, limits.max_body_bytes)?;
+    Ok(Admitted { parts, peer, snapshot, host })
 }
 
 fn check_single(headers: &HeaderMap) -> Result<(), Denial> {

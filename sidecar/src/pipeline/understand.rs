@@ -37,6 +37,7 @@ pub(super) struct Understood {
 /// Reads and parses.
 pub(super) async fn understand(
     identified: Identified,
+    body: &mut Incoming,
     capacity: &Capacity,
     trail: &mut Trail,
 ) -> Result<Understood, Denial> {
@@ -46,7 +47,7 @@ pub(super) async fn understand(
     let mut place = capacity.enter()?;
     let (message, body) = match parts.method {
         Method::POST => {
-            let body = read(routed.body, &snapshot.limits, &mut place).await?;
+            let body = read(body, &snapshot.limits, &mut place).await?;
             (envelope::read(&parts.headers, &body).map_err(denied)?, body)
         }
         _ => (envelope::transport(&parts.headers, &parts.method).map_err(denied)?, Bytes::new()),
@@ -56,14 +57,14 @@ pub(super) async fn understand(
     Ok(Understood { route, principal, peer, method, headers, message, body, place, before })
 }
 
-async fn read(body: Incoming, limits: &HttpLimits, place: &mut Place) -> Result<Bytes, Denial> {
+async fn read(body: &mut Incoming, limits: &HttpLimits, place: &mut Place) -> Result<Bytes, Denial> {
     let deadline = Duration::from_secs(u64::from(limits.body_timeout_seconds));
     let collected = tokio::time::timeout(deadline, collect(body, limits.max_body_bytes as usize, place)).await;
     collected.unwrap_or_else(|_| Err(Denial::new(Reason::BodyTimeout)))
 }
 
 /// Takes room for every piece before the next one is asked for.
-async fn collect(mut body: Incoming, most: usize, place: &mut Place) -> Result<Bytes, Denial> {
+async fn collect(body: &mut Incoming, most: usize, place: &mut Place) -> Result<Bytes, Denial> {
     let mut collected = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Denial::new(Reason::RequestMalformed).detail("the body broke off"))?;

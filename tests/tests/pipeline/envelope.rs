@@ -376,6 +376,44 @@ async fn a_client_that_writes_its_whole_request_before_it_reads_gets_the_refusal
     world.end();
 }
 
+/// Reads one answer, which has a length.
+async fn answer(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let whole = |answer: &[u8]| {
+        let text = String::from_utf8_lossy(answer);
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?;
+        (body.len() >= length.parse().ok()?).then(|| text.clone().into_owned())
+    };
+    loop {
+        assert_ne!(within("more of an answer", stream.read_buf(&mut answer)).await.unwrap(), 0, "it ended");
+        if let Some(answer) = whole(&answer) {
+            return answer;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_before_the_body_keeps_the_connection_or_says_that_it_ends() {
+    let world = World::start().await;
+    let head = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: {AUTHORITY}\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(world.sidecar.public).await.unwrap();
+    for _ in 0..3 {
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(b"{\"id\": 1234}").await.unwrap();
+        let answer = answer(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 401 ") && !answer.contains("connection: close"), "{answer}");
+    }
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = answer(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.contains("connection: close"), "{answer}");
+    let mut rest = String::new();
+    within("the end", stream.read_to_string(&mut rest)).await.unwrap();
+    world.end();
+}
+
 #[tokio::test]
 async fn a_body_beyond_the_limit_is_refused_as_a_whole() {
     let world = World::start().await;
