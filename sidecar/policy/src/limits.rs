@@ -5,6 +5,7 @@
 
 mod claim;
 mod config;
+mod decide;
 mod error;
 mod key;
 mod rate;

@@ -1,4 +1,4 @@
-//! The arithmetic of a rate: GCRA over a time of arrival. Pure: whoever keeps the times brings the clock.
+//! A rate: GCRA over a time of arrival, as [`super::decide`] decides it. Pure: whoever keeps the times brings the clock.
 //!
 //! A count is one number: the time at which everything that was admitted is paid back ("arrival"). An admission moves it by
 //! `emission` for each request, and is refused if that would be more than `burst` emissions from now. So in any window of
@@ -8,6 +8,7 @@
 //! tenth of the old budget owes a tenth of the new one.
 
 use super::config::RateConfig;
+use super::decide::{Refused, decide};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -78,13 +79,19 @@ impl Rate {
         Self { requests, window: self.window, burst, emission: div_up(self.window, refilled) }
     }
 
-    /// Admits a request that counts for `cost`, or says how long to wait. Times are nanoseconds since any fixed moment.
+    /// Admits a request that counts for `cost`, at least one, or says how long to wait. Times are nanoseconds since any fixed
+    /// moment. A cost above the burst is never admitted, whatever the wait.
     pub fn admit(&self, arrival: u64, now: u64, cost: u32) -> Result<Admitted, Duration> {
-        let (tolerance, due) = (self.tolerance(), self.settle(arrival, now));
-        let owed = self.emission_nanos().saturating_mul(u64::from(cost)).saturating_add(due - now);
-        if owed > tolerance {
-            return Err(Duration::from_nanos(owed - tolerance));
-        }
+        let due = self.settle(arrival, now) - now;
+        let cost = NonZeroU32::new(cost).unwrap_or(NonZeroU32::MIN);
+        let emission = Duration::from_nanos(self.emission_nanos());
+        let owed = decide(emission, self.bounded_burst(), due, cost).map_err(|refused| match refused {
+            Refused::For(wait) => wait,
+            Refused::ForEver => {
+                let owed = self.emission_nanos().saturating_mul(u64::from(cost.get())).saturating_add(due);
+                Duration::from_nanos(owed.saturating_sub(self.tolerance()))
+            }
+        })?;
         let arrival = now.saturating_add(owed);
         Ok(Admitted { arrival, remaining: self.remaining(arrival, now), reset: self.reset(arrival, now) })
     }
@@ -116,7 +123,20 @@ impl Rate {
     }
 
     fn tolerance(&self) -> u64 {
-        self.emission_nanos().saturating_mul(u64::from(self.burst.get())).min(LONGEST)
+        self.emission_nanos().saturating_mul(u64::from(self.bounded_burst().get()))
+    }
+
+    /// The burst, or as much of it as is refilled in [`LONGEST`]: a part that is raised to what its dearest call costs may
+    /// take longer.
+    fn bounded_burst(&self) -> NonZeroU32 {
+        let emission = self.emission_nanos();
+        match emission.checked_mul(u64::from(self.burst.get())) {
+            Some(whole) if whole <= LONGEST => self.burst,
+            Some(_) | None => {
+                let burst = u32::try_from(LONGEST / emission).unwrap_or(u32::MAX);
+                NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN)
+            }
+        }
     }
 }
 

@@ -117,6 +117,37 @@ proptest! {
         }
     }
 
+    /// governor decides what this arithmetic says, to the nanosecond. Whoever counts elsewhere (a script in a store) can do
+    /// these four lines and no governor, and must come to the same.
+    #[test]
+    fn the_decision_is_that_of_the_arithmetic_that_a_store_can_do(
+        arrival in 0u64..2_000 * SECOND, now in 0u64..1_000 * SECOND, cost in 1u32..20,
+        requests in 1u32..2_000, window in 1u32..5_000, burst in proptest::option::of(1u32..40), parts in 1u32..60,
+    ) {
+        let Ok(rate) = Rate::compile(&rate(requests, window, burst)) else { return Ok(()) };
+        let rate = rate.share(NonZeroU32::new(parts).unwrap(), NonZeroU32::MIN);
+        let emission = u64::try_from(rate.emission.as_nanos()).unwrap();
+        let tolerance = emission * u64::from(rate.burst.get());
+        let due = arrival.clamp(now, now + tolerance) - now;
+        let owed = due + emission * u64::from(cost);
+        let expected = if owed > tolerance { Err(Duration::from_nanos(owed - tolerance)) } else { Ok(now + owed) };
+        prop_assert_eq!(rate.admit(arrival, now, cost).map(|admitted| admitted.arrival), expected);
+    }
+
+    /// A part that is raised to the cost of its dearest call may take longer to refill than 64 bits hold: it is bounded, and
+    /// never admits more than its burst.
+    #[test]
+    fn a_part_of_any_size_does_not_overflow(
+        arrival: u64, now: u64, cost in 1u32.., requests in 1u32.., window in 1u32.., burst in proptest::option::of(1u32..),
+        parts in 1u32.., least in 1u32..,
+    ) {
+        let Ok(rate) = Rate::compile(&rate(requests, window, burst)) else { return Ok(()) };
+        let rate = rate.share(NonZeroU32::new(parts).unwrap(), NonZeroU32::new(least).unwrap());
+        if let Ok(admitted) = rate.admit(arrival, now, cost) {
+            prop_assert!(cost <= rate.burst.get() && admitted.remaining <= rate.burst.get() - cost);
+        }
+    }
+
     /// All parts together are no more than the whole, unless a part is a single request.
     #[test]
     fn parts_are_no_more_than_the_whole(requests in 2u32.., parts in 1u32..1000) {
