@@ -46,6 +46,8 @@ mod introspection;
 mod keys;
 #[path = "pipeline/limits.rs"]
 mod limits;
+#[path = "pipeline/limits_everywhere.rs"]
+mod limits_everywhere;
 #[path = "pipeline/listeners.rs"]
 mod listeners;
 #[path = "pipeline/lists.rs"]
