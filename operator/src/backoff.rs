@@ -17,6 +17,9 @@ const PATIENCE: u32 = 8;
 /// How often an object is looked at although nothing changed.
 const RESYNC: Duration = Duration::from_mins(10);
 
+/// How often replicas are asked about what no watch tells: whether the store of their limits counts.
+const WATCH: Duration = Duration::from_secs(20);
+
 /// The pause before attempt number `attempt` (from 1), between half and the whole of a doubling time.
 pub fn pause(uid: &str, attempt: u32) -> Duration {
     let doubled = FIRST.saturating_mul(1_u32.checked_shl(attempt.saturating_sub(1).min(16)).unwrap_or(u32::MAX));
@@ -26,6 +29,11 @@ pub fn pause(uid: &str, attempt: u32) -> Duration {
 /// The pause before the next look although nothing changed.
 pub fn resync(uid: &str, round: u32) -> Duration {
     jittered(uid, round, RESYNC)
+}
+
+/// The pause before replicas are asked again about what no watch tells.
+pub fn watch(uid: &str) -> Duration {
+    jittered(uid, 0, WATCH)
 }
 
 fn jittered(uid: &str, salt: u32, whole: Duration) -> Duration {
@@ -69,7 +77,7 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
-    use super::{Attempts, pause, resync};
+    use super::{Attempts, pause, resync, watch};
     use std::time::Duration;
 
     #[test]
@@ -91,6 +99,7 @@ mod tests {
         let pauses: std::collections::BTreeSet<_> = (0..50).map(|uid| pause(&uid.to_string(), 6)).collect();
         assert!(pauses.len() > 40, "{}", pauses.len());
         assert!(resync("a", 1) >= Duration::from_mins(5));
+        assert!((Duration::from_secs(10)..=Duration::from_secs(20)).contains(&watch("a")));
     }
 
     #[test]

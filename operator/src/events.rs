@@ -20,14 +20,13 @@ impl Events {
         Self(Recorder::new(client, reporter))
     }
 
-    /// Tells what `Ready` changed to, or for kinds without it, what `Accepted` did. Failures are logged: an event is a
+    /// Tells what `Ready` changed to, or for kinds without it, what `Accepted` or else `Exact` did. Failures are logged: an event is a
     /// convenience, the status is the truth.
     pub async fn tell(&self, subject: &Subject, before: &[Condition], after: &[Condition]) {
         let changed = transitions(before, after);
         let find = |kind: ConditionType| changed.iter().find(|condition| condition.type_ == kind.as_str());
-        let Some(condition) = find(ConditionType::Ready).or_else(|| find(ConditionType::Accepted)) else {
-            return;
-        };
+        let kinds = [ConditionType::Ready, ConditionType::Accepted, ConditionType::Exact];
+        let Some(condition) = kinds.into_iter().find_map(find) else { return };
         let event = Event {
             type_: kind(condition),
             reason: condition.reason.clone(),

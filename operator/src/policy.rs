@@ -1,12 +1,15 @@
 //! Reconciles one `RateLimitPolicy`: what became of it at each of its targets.
 //!
 //! # Flow
-//! targets -> their servers, out of the caches -> [`crate::judge`] each (pure) -> what it says about this policy -> status.
+//! targets -> their servers, out of the caches -> [`crate::judge`] each (pure) -> what it says about this policy, and what the
+//! replicas say about its store ([`exact`]) -> status.
 //!
 //! The limits themselves are enforced by the reconcile of each server.
 
+mod exact;
+
 use crate::backoff;
-use crate::cache::{Caches, Policy};
+use crate::cache::Policy;
 use crate::condition::{Verdict, merge};
 use crate::context::Context;
 use crate::events::tollward_controller;
@@ -18,13 +21,12 @@ use kube::api::ListParams;
 use kube::core::{ApiResource, DynamicObject};
 use kube::{Api, Resource as _, ResourceExt as _};
 use serde_json::Value;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use tollward_api::RateLimitPolicy;
 use tollward_api::condition::{ConditionReason, ConditionType};
 use tollward_api::ratelimitpolicy::{AncestorStatus, RateLimitPolicyStatus, TargetKind, TargetReference};
-use tollward_desired::{Finding, InstallSettings, Subject as Fault};
+use tollward_desired::{Finding, Subject as Fault, compiled_name};
 
 /// Most entries of a status, as the schema has it.
 const MAX_ANCESTORS: usize = 16;
@@ -39,8 +41,7 @@ pub async fn reconcile(policy: Arc<Policy>, context: Arc<Context>) -> (Option<Du
     let (targets, result) = match &policy.0 {
         Ok(readable) => {
             let targets = readable.spec.target_refs.iter();
-            let judged = targets
-                .map(|target| (target.clone(), verdicts(&namespace, &name, target, &context.caches, &context.install)));
+            let judged = targets.map(|target| (target.clone(), verdicts(readable, target, &context)));
             (judged.collect(), "done")
         }
         Err(invalid) => (unreadable(&namespace, &name, &invalid.error, &context).await, "unreadable"),
@@ -58,17 +59,12 @@ pub async fn reconcile(policy: Arc<Policy>, context: Arc<Context>) -> (Option<Du
     (Some(backoff::resync(&uid, 0)), result)
 }
 
-/// What became of a policy at one target. Pure but for the caches.
-fn verdicts(
-    namespace: &str,
-    policy: &str,
-    target: &TargetReference,
-    caches: &Caches,
-    install: &InstallSettings,
-) -> Vec<Verdict> {
+/// What became of a policy at one target. Pure but for the caches and reports.
+fn verdicts(policy: &RateLimitPolicy, target: &TargetReference, context: &Context) -> Vec<Verdict> {
+    let (namespace, policy_name) = (policy.namespace().unwrap_or_default(), policy.name_any());
     let kind = ConditionType::Accepted;
     let found = match target.kind {
-        TargetKind::MCPServer => caches.server(namespace, &target.name),
+        TargetKind::MCPServer => context.caches.server(&namespace, &target.name),
     };
     let Some(server) = found else {
         let message = format!("spec.targetRefs: MCPServer `{}` does not exist in this namespace", target.name);
@@ -78,28 +74,19 @@ fn verdicts(
         let message = format!("MCPServer `{}` can't be read by this operator; see its status", target.name);
         return vec![Verdict::no(kind, ConditionReason::Unsupported, message)];
     };
-    let about = |finding: &Finding| matches!(&finding.subject, Fault::Policy(name) if name == policy);
+    let about = |finding: &Finding| matches!(&finding.subject, Fault::Policy(name) if *name == policy_name);
     let accepted = Verdict::yes(kind, ConditionReason::Accepted, ConditionReason::Accepted.meaning());
-    match judge_server(server, caches, install) {
-        Ok(judged) => vec![accepted, exact(judged.validated.replicas())],
+    match judge_server(server, &context.caches, &context.install) {
+        Ok(judged) => {
+            let known_as = compiled_name(&policy_name, target.section_name.as_deref());
+            let states = context.book.about_store(judged.validated.identity().uid(), &known_as);
+            vec![accepted, exact::exact(&policy.spec, judged.validated.replicas(), &states)]
+        }
         Err(findings) => vec![match findings.into_iter().find(about) {
             Some(finding) => Verdict::no(kind, finding.reason, finding.message),
             None => accepted,
         }],
     }
-}
-
-/// Counts are kept by each replica for itself, so that they are those of the policy only where there is one.
-fn exact(replicas: NonZeroU32) -> Verdict {
-    let kind = ConditionType::Exact;
-    if replicas == NonZeroU32::MIN {
-        return Verdict::yes(kind, ConditionReason::OneReplica, ConditionReason::OneReplica.meaning());
-    }
-    let message = format!(
-        "{replicas} replicas each enforce a part of every limit: all together never let more through than it says, and a \
-         caller whose calls are not spread evenly gets less. Run one replica for exact limits."
-    );
-    Verdict::no(kind, ConditionReason::SharedByReplicas, message)
 }
 
 fn compute(
@@ -150,24 +137,4 @@ async fn unreadable(
         Some((reference, vec![verdict]))
     };
     targets.into_iter().flatten().filter_map(entry).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::exact;
-    use crate::condition::Holds;
-    use std::num::NonZeroU32;
-    use tollward_api::condition::ConditionReason;
-
-    #[test]
-    fn limits_are_exact_with_one_replica_and_say_the_remedy_with_more() {
-        assert_eq!(exact(NonZeroU32::MIN).holds, Holds::True);
-        let shared = exact(NonZeroU32::new(3).unwrap());
-        assert_eq!((shared.holds, shared.reason), (Holds::False, ConditionReason::SharedByReplicas));
-        assert!(
-            shared.message.starts_with("3 replicas") && shared.message.contains("one replica"),
-            "{}",
-            shared.message
-        );
-    }
 }

@@ -6,7 +6,7 @@
 mod book;
 mod fetch;
 
-pub use book::{ProviderState, ReportBook};
+pub use book::{Changed, ProviderState, ReportBook, StoreState};
 pub use fetch::MutualTls;
 
 use futures_util::future::BoxFuture;

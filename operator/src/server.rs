@@ -55,7 +55,8 @@ pub async fn reconcile(server: Arc<Server>, context: Arc<Context>) -> (Option<Du
     if outcome.is_settled() && written {
         let round = context.attempts.count(&uid);
         context.attempts.forget(&uid);
-        (Some(backoff::resync(&uid, round)), outcome.result())
+        let pause = if outcome.needs_watching() { backoff::watch(&uid) } else { backoff::resync(&uid, round) };
+        (Some(pause), outcome.result())
     } else if let (Outcome::Written(_), true) = (&outcome, written) {
         if outcome.is_news() {
             // Replicas have something new to do, whatever they were slow with before.

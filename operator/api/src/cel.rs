@@ -1,6 +1,6 @@
 //! Rules that several kinds share, and those that are generated from the lists of the data plane.
 
-use crate::duration::GoDuration;
+use crate::duration::{GoDuration, ShortDuration};
 use crate::owned::{ASSERTION_VARIABLES, SIDECAR_UID};
 use crate::ports;
 use kube::core::{Message, Rule};
@@ -146,10 +146,26 @@ pub(crate) fn key_set_url(field: &str) -> Rule {
     )
 }
 
+/// A store of counts: scheme, host and port as the data plane reads them.
+pub(crate) fn store_url() -> Rule {
+    rule(
+        r"self.matches('^rediss?://([a-z0-9_-]{1,63}([.][a-z0-9_-]{1,63})*|\\[[0-9a-f:.]+\\])(:[1-9][0-9]{0,4})?$')",
+        "store.url must be rediss://host[:port] or redis://host[:port] in lower case, without user, password, path or query",
+    )
+}
+
 /// A duration within bounds, both included.
 pub(crate) fn between(least: &str, most: &str, message: &str) -> Rule {
+    within(GoDuration::PATTERN, least, most, message)
+}
+
+/// The same for a duration of milliseconds.
+pub(crate) fn between_short(least: &str, most: &str, message: &str) -> Rule {
+    within(ShortDuration::PATTERN, least, most, message)
+}
+
+fn within(pattern: &str, least: &str, most: &str, message: &str) -> Rule {
     // What is no duration at all is the pattern's to refuse.
-    let pattern = GoDuration::PATTERN;
     let within = format!("duration(self) >= duration('{least}') && duration(self) <= duration('{most}')");
     rule(format!("!self.matches('{pattern}') || ({within})"), message)
 }

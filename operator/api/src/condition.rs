@@ -80,6 +80,8 @@ reasons! {
     Ready = "Requests are served as specified.";
     OneReplica = "One replica serves the target, so that its counts are exact.";
     SharedByReplicas = "Each replica of the target enforces its share of every limit.";
+    SharedStore = "All replicas of the target count in one store, so that its counts are exact.";
+    StoreUnavailable = "The store of the limits does not count at some replicas of the target.";
     Pending = "The operator has not finished yet.";
     Invalid = "The specification contradicts itself, as the message says.";
     Unsupported = "The specification asks for something that this operator does not know; upgrade the operator.";

@@ -1,4 +1,4 @@
-//! Durations as Go writes them: `30s`, `1h30m` (GEP-2257). Whole seconds are all that the data plane knows.
+//! Durations as Go writes them: `30s`, `1h30m` (GEP-2257), in whole seconds but for the one that is [`ShortDuration`].
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -68,9 +68,66 @@ impl JsonSchema for GoDuration {
     }
 }
 
+/// A duration of one number, with the unit ms or s: `30ms`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ShortDuration(pub String);
+
+/// Why a text is no short duration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no duration of milliseconds; write for instance 30ms or 1s")]
+pub struct ShortDurationError(pub String);
+
+impl ShortDuration {
+    /// The schema's pattern.
+    pub const PATTERN: &'static str = "^[0-9]{1,4}(ms|s)$";
+
+    /// Keeps a text; [`ShortDuration::milliseconds`] judges it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The duration in milliseconds: exactly what [`Self::PATTERN`] describes.
+    pub fn milliseconds(&self) -> Result<u32, ShortDurationError> {
+        let (number, factor) = match self.0.strip_suffix("ms") {
+            Some(number) => (Some(number), 1),
+            None => (self.0.strip_suffix('s'), 1000),
+        };
+        number
+            .filter(|number| (1..=4).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|number| number.parse::<u32>().ok()?.checked_mul(factor))
+            .ok_or_else(|| ShortDurationError(self.0.chars().take(32).collect()))
+    }
+}
+
+impl JsonSchema for ShortDuration {
+    fn schema_name() -> Cow<'static, str> {
+        "ShortDuration".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "maxLength": 6, "pattern": Self::PATTERN})
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::GoDuration;
+    use super::{GoDuration, ShortDuration};
+
+    #[test]
+    fn short_durations_are_read_as_milliseconds_and_nothing_else_is_one() {
+        for (text, milliseconds) in [("30ms", 30), ("5ms", 5), ("1s", 1000), ("0ms", 0), ("9999s", 9_999_000)] {
+            assert_eq!(ShortDuration::new(text).milliseconds(), Ok(milliseconds), "{text}");
+        }
+        for text in ["", "30", "ms", "s", "-5ms", "1.5ms", "10000ms", "5 ms", "+5ms", "1s5ms", "5ms ", "1m", "5äs"] {
+            let error = ShortDuration::new(text).milliseconds().unwrap_err();
+            assert!(error.to_string().contains(&format!("`{text}`")), "{error}");
+        }
+    }
 
     #[test]
     fn go_durations_are_read_as_whole_seconds() {

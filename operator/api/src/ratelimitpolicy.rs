@@ -4,6 +4,7 @@ mod address;
 mod concurrency;
 mod limit;
 mod status;
+mod store;
 mod target;
 mod tiers;
 
@@ -11,12 +12,14 @@ pub use address::{AddressRate, BeforeAuthentication};
 pub use concurrency::{ConcurrencyLimit, Most};
 pub use limit::{LimitRate, RateLimit, ToolCost};
 pub use status::{AncestorStatus, RateLimitPolicyStatus};
+pub use store::{Store, StoreKey, StoreSecret};
 pub use target::{TargetKind, TargetReference};
 pub use tiers::{TierClients, Tiers};
 
 use crate::cel;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
+use tollward_policy::limits::OnStoreFailure;
 
 /// Which servers, how callers are sorted into tiers, and how often each tier may call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -37,6 +40,7 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Exact", type_ = "string", json_path = ".status.ancestors[0].conditions[?(@.type=='Exact')].status"),
     printcolumn(name = "Target", type_ = "string", json_path = ".spec.targetRefs[0].name"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.ancestors[0].conditions[?(@.type=='Accepted')].reason", priority = 1),
+    printcolumn(name = "Store", type_ = "string", json_path = ".spec.store.url", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = cel::rule("self.metadata.name.size() <= 63", "metadata.name must have at most 63 characters, since it is part of every answer about a limit")
 )]
@@ -70,6 +74,11 @@ use serde::{Deserialize, Serialize};
         "!has(self.limits) || !has(self.concurrency) || self.limits.all(limit, !self.concurrency.exists(other, other.name == limit.name))",
         "limits and concurrency must not share a name, since answers and audit records go by it",
     ),
+    validation = cel::rule(
+        "!has(self.store) || has(self.limits)",
+        "a policy with store must have limits: concurrency and beforeAuthentication are counted by each replica",
+    ),
+    validation = cel::rule("!has(self.onStoreFailure) || has(self.store)", "onStoreFailure must be set only with store"),
 )]
 pub struct RateLimitPolicySpec {
     /// The servers that are limited, in the namespace of the policy.
@@ -98,4 +107,14 @@ pub struct RateLimitPolicySpec {
     /// authentication holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_authentication: Option<BeforeAuthentication>,
+    /// A Redis or Valkey in which all replicas of a server count `limits` together. If not given, each replica enforces its
+    /// part of every limit, which is exact with one replica.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Store>,
+    /// What becomes of a call that the store did not count in time. `Local`: the replica counts it by its own part of the
+    /// limits. `Deny`: it is refused with 503. `Allow`: it passes uncounted, so that whoever can disturb the store is limited
+    /// by nothing. If not given: Local. Only with store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "OnStoreFailure::json_schema")]
+    pub on_store_failure: Option<OnStoreFailure>,
 }

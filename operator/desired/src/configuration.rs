@@ -16,6 +16,7 @@ use tollward_policy::config::{
     ServerRef, SessionConfig, SessionKey, SidecarConfig, UpstreamConfig, VERSION, check,
 };
 use tollward_policy::digest;
+use tollward_policy::limits::RateLimitConfig;
 
 /// The most bytes of a configuration: a ConfigMap holds 1 MiB, with its metadata.
 const MAX_BYTES: usize = 900_000;
@@ -211,7 +212,7 @@ fn route(server: &Validated, place: &Place) -> RouteConfig {
         scopes: server.scopes.clone(),
         initial_scopes: server.initial_scopes.clone(),
         rules: server.rules.clone(),
-        rate_limits: server.rate_limits.clone(),
+        rate_limits: rate_limits(server, place),
         replicas: match place {
             Place::Pod => server.replicas(),
             Place::Local(_) => NonZeroU32::MIN,
@@ -219,6 +220,16 @@ fn route(server: &Validated, place: &Place) -> RouteConfig {
         session: SessionConfig { keys: session_keys(place), max_age_seconds: server.session_seconds },
         audit: server.audit.clone(),
     }
+}
+
+/// One process counts for itself: on this machine there is neither the cluster's store nor its Secret.
+fn rate_limits(server: &Validated, place: &Place) -> Vec<RateLimitConfig> {
+    let mut limits = server.rate_limits.clone();
+    match place {
+        Place::Pod => {}
+        Place::Local(_) => limits.iter_mut().for_each(|limit| limit.store = None),
+    }
+    limits
 }
 
 fn endpoint(plan: &EndpointPlan, place: &Place) -> EndpointConfig {

@@ -26,6 +26,8 @@ pub const ASSERTION_KEY: &str = "assertion.key";
 pub const ASSERTION_NEIGHBOURS: [&str; 2] = ["assertion-earlier.pub", "assertion-later.pub"];
 /// Folder with one folder for each provider's introspection client.
 pub const CLIENT_SECRETS_FOLDER: &str = "/etc/tollward/introspection";
+/// Folder with one folder for each Secret of a store of limits.
+pub const STORES_FOLDER: &str = "/etc/tollward/stores";
 /// Annotation of pods with the digest of what only a new process takes up.
 pub const PROCESS_DIGEST: &str = "tollward.dev/process-digest";
 /// Annotation of the ConfigMap with the digest of the configuration.

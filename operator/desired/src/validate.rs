@@ -15,13 +15,16 @@ mod rules;
 mod scopes;
 mod sender;
 mod siblings;
+mod store;
 mod upstream_auth;
 mod workload;
 
 pub use crate::identity::Identity;
 pub(crate) use deny::list as deny_list;
 pub use endpoint::{EndpointPlan, TlsPlan};
+pub use limits::compiled_name;
 pub use providers::ProviderPlan;
+pub(crate) use store::StoreMount;
 pub use upstream_auth::{FormPlan, MountedSecret, UpstreamAuthPlan};
 
 use crate::finding::{Finding, Findings};
@@ -57,6 +60,7 @@ pub struct Validated {
     pub(crate) initial_scopes: Vec<ScopeName>,
     pub(crate) rules: Vec<RuleConfig>,
     pub(crate) rate_limits: Vec<RateLimitConfig>,
+    pub(crate) stores: Vec<StoreMount>,
     pub(crate) session_seconds: u32,
     pub(crate) audit: AuditConfig,
     pub(crate) install: InstallSettings,
@@ -76,6 +80,11 @@ impl Validated {
             Shape::Service(_) => self.install.relay_replicas,
         };
         u32::try_from(replicas).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+    }
+
+    /// Its limits, as the data plane gets them.
+    pub fn rate_limits(&self) -> &[RateLimitConfig] {
+        &self.rate_limits
     }
 
     /// Where it is reached.
@@ -126,7 +135,7 @@ fn judge(inputs: &Inputs, findings: &mut Findings) -> Option<Validated> {
     let providers = providers::judge(inputs, &identity, findings);
     let scopes = scopes::judge(&spec.auth, findings);
     let rules = rules::judge(&spec.auth, scopes.as_ref(), findings);
-    let rate_limits = limits::judge(inputs, &identity, findings);
+    let limits = limits::judge(inputs, &identity, findings);
     let session_seconds = audit::session_seconds(&spec.session, findings);
     let audit = audit::judge(&spec.audit, &inputs.install, findings);
     let endpoint = endpoint?;
@@ -145,7 +154,8 @@ fn judge(inputs: &Inputs, findings: &mut Findings) -> Option<Validated> {
         scopes: scopes.declared,
         initial_scopes: scopes.initial,
         rules: rules?,
-        rate_limits,
+        rate_limits: limits.configs,
+        stores: limits.stores,
         session_seconds: session_seconds?,
         audit,
         install: inputs.install.clone(),

@@ -116,11 +116,11 @@ async fn an_answer_that_is_no_report_is_told_from_silence() {
 fn a_provider_is_told_about_what_changed_only() {
     let book = ReportBook::default();
     let (good, bad) = (report(true), report(false));
-    assert_eq!(book.put("a", [("pod-1", &good)].into_iter()).len(), 1, "first seen");
-    assert!(book.put("a", [("pod-1", &good)].into_iter()).is_empty(), "nothing new");
-    assert_eq!(book.put("a", [("pod-1", &bad)].into_iter()).len(), 1);
+    assert_eq!(book.put("a", [("pod-1", &good)].into_iter()).providers.len(), 1, "first seen");
+    assert!(book.put("a", [("pod-1", &good)].into_iter()).providers.is_empty(), "nothing new");
+    assert_eq!(book.put("a", [("pod-1", &bad)].into_iter()).providers.len(), 1);
     assert_eq!(book.about("shop/idp")[0].0, "pod-1");
     assert!(!book.about("shop/idp")[0].1.ready);
-    assert_eq!(book.put("a", std::iter::empty()).len(), 1, "gone");
+    assert_eq!(book.put("a", std::iter::empty()).providers.len(), 1, "gone");
     assert!(book.about("shop/idp").is_empty());
 }

@@ -38,6 +38,8 @@ pub struct Running {
     pub providers: Vec<Trusted>,
     /// As whom the server behind is called.
     pub upstream_auth: Box<UpstreamAuthPlan>,
+    /// Whether some of its limits are counted in a store, about which only its replicas know.
+    pub shares_counts: bool,
     /// How many pods there should be.
     pub wanted: i64,
     /// Pods of the newest template.
@@ -110,6 +112,14 @@ impl Outcome {
 }
 
 impl Outcome {
+    /// Whether replicas must be asked again soon although nothing is left to do: no watch tells of a store that breaks.
+    pub fn needs_watching(&self) -> bool {
+        match self {
+            Self::Unreadable(_) | Self::Refused(_) | Self::Unwritten(_) => false,
+            Self::Written(running) => running.shares_counts,
+        }
+    }
+
     /// Whether replicas were given something new to enforce by this very look.
     pub fn is_news(&self) -> bool {
         match self {

@@ -50,10 +50,12 @@ pub(super) async fn observe(wanted: &Wanted, written: Written, context: &Context
     let mut replicas: Vec<Replica> = asked.collect().await;
     replicas.sort_by(|one, other| one.pod.cmp(&other.pod));
     let reports = replicas.iter().filter_map(|replica| Some((replica.pod.as_str(), replica.answer.as_ref().ok()?)));
-    for provider in context.book.put(identity.uid(), reports) {
-        if let Some((namespace, name)) = provider.split_once('/') {
-            context.queues.providers.push(namespace, name);
-        }
+    let changed = context.book.put(identity.uid(), reports);
+    for (namespace, name) in changed.providers.iter().filter_map(|provider| provider.split_once('/')) {
+        context.queues.providers.push(namespace, name);
+    }
+    for policy in &changed.policies {
+        context.queues.policies.push(identity.namespace(), policy);
     }
     let deployment = wanted.children.deployment.name_any();
     let deployment = context.caches.child(ChildKind::Deployment, identity.namespace(), &deployment);
@@ -75,6 +77,7 @@ fn running(wanted: &Wanted, written: Written, replicas: Vec<Replica>, deployment
         audience: wanted.server.audience().map(str::to_owned),
         providers: providers(wanted.server.providers()),
         upstream_auth: Box::new(wanted.server.upstream_auth().clone()),
+        shares_counts: wanted.server.rate_limits().iter().any(|limits| limits.store.is_some()),
         wanted: i64::from(wanted.children.deployment.spec.replicas.unwrap_or(1)),
         updated: count("/status/updatedReplicas"),
         available: count("/status/availableReplicas"),

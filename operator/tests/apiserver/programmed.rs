@@ -3,7 +3,7 @@
 use crate::world::{World, eventually, policy, server};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use tollward_policy::report::{ProviderReport, Report};
+use tollward_policy::report::{LimitStoreReport, ProviderReport, Report};
 
 const SERVER: &str = "tollward.dev/v1alpha1";
 
@@ -98,22 +98,70 @@ async fn a_server_is_ready_once_its_replicas_enforce_its_configuration() {
 }
 
 #[tokio::test]
-async fn events_tell_what_changed() {
-    let world = World::shared("events").await;
+async fn a_policy_says_whether_its_store_counts_and_an_event_that_it_does_not() {
+    let world = World::shared("stores").await;
     let operator = world.operator().await;
-    let mut broken = server("catalog");
-    broken["spec"]["auth"] = json!({"mode": "OAuth", "identityProviders": [{"name": "missing"}]});
-    world.put(&broken).await;
+    world.put(&server("catalog")).await;
+    let mut shared = policy("limit", "catalog", 10);
+    shared["spec"]["store"] =
+        json!({"url": "rediss://valkey.stores.svc", "credentialsSecret": {"name": "limits-store"}});
+    shared["spec"]["onStoreFailure"] = json!("Deny");
+    world.put(&shared).await;
+    world.condition("RateLimitPolicy", "limit", "Exact", "Unknown", "Pending").await;
+    pod(&world, "192.0.2.9").await;
+    let store = |up: bool| LimitStoreReport {
+        server: "stores/catalog".into(),
+        policy: "limit".into(),
+        up,
+        since: 1,
+        error: (!up).then(|| "WRONGPASS".into()),
+    };
+    let says = |report: Report| world.sidecars.0.lock().unwrap().insert("192.0.2.9".to_owned(), report);
+    let digest = eventually("the store is in force", || async {
+        let map = world.get("v1", "ConfigMap", "catalog-tollward").await?;
+        let written = map["metadata"]["annotations"]["tollward.dev/policy-digest"].as_str()?.to_owned();
+        let newest = map["data"]["config-v1.json"].as_str()?.contains("valkey.stores.svc");
+        (newest && digest(&world).await == written).then_some(written)
+    })
+    .await;
+    says(Report { limit_stores: vec![store(true)], ..report(&digest, None) });
+    world.condition("RateLimitPolicy", "limit", "Exact", "True", "SharedStore").await;
+    world.condition("MCPServer", "catalog", "Ready", "True", "Ready").await;
+    // No watch tells of it: the operator asks again by itself.
+    says(Report { limit_stores: vec![store(false)], ..report(&digest, None) });
+    let broken = world.condition("RateLimitPolicy", "limit", "Exact", "False", "StoreUnavailable").await;
+    let message = broken["message"].as_str().unwrap();
+    assert!(message.contains("catalog-tollward-0: WRONGPASS") && message.contains("503"), "{broken}");
+    event(&world, "StoreUnavailable", "Warning").await;
+    says(Report { limit_stores: vec![store(true)], ..report(&digest, None) });
+    world.condition("RateLimitPolicy", "limit", "Exact", "True", "SharedStore").await;
+    event(&world, "SharedStore", "Normal").await;
+    operator.stop().await;
+}
+
+async fn event(world: &World<'_>, reason: &str, kind: &str) -> Value {
     let event = eventually("an event", || async {
         let api = world.api("events.k8s.io/v1", "Event");
         let list = api.list(&kube::api::ListParams::default()).await.unwrap();
         list.items
             .into_iter()
             .map(|event| serde_json::to_value(event).unwrap())
-            .find(|event: &Value| event["reason"] == "TargetNotFound")
+            .find(|event: &Value| event["reason"] == reason)
     })
     .await;
-    assert_eq!((&event["type"], &event["regarding"]["name"]), (&json!("Warning"), &json!("catalog")));
+    assert_eq!(event["type"], kind, "{event}");
+    event
+}
+
+#[tokio::test]
+async fn events_tell_what_changed() {
+    let world = World::shared("events").await;
+    let operator = world.operator().await;
+    let mut broken = server("catalog");
+    broken["spec"]["auth"] = json!({"mode": "OAuth", "identityProviders": [{"name": "missing"}]});
+    world.put(&broken).await;
+    let event = event(&world, "TargetNotFound", "Warning").await;
+    assert_eq!(event["regarding"]["name"], "catalog");
     assert!(event["note"].as_str().unwrap().contains("events/missing"), "{event}");
     operator.stop().await;
 }

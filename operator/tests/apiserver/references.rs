@@ -31,7 +31,7 @@ async fn a_policy_says_of_each_target_what_became_of_it() {
     two["spec"]["source"]["workload"]["replicas"] = json!(2);
     world.put(&two).await;
     let shared = world.condition("RateLimitPolicy", "limit", "Exact", "False", "SharedByReplicas").await;
-    assert!(shared["message"].as_str().unwrap().contains("Run one replica"), "{shared}");
+    assert!(shared["message"].as_str().unwrap().contains("spec.store"), "{shared}");
     operator.stop().await;
 }
 

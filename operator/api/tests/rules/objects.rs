@@ -43,7 +43,9 @@ pub(crate) fn policy() -> Value {
             ], "costs": [{"tools": ["search_*"], "cost": 5}]}],
             "tenantClaim": "tid",
             "concurrency": [{"name": "at-once", "counts": "Calls", "per": ["Tenant"], "most": [{"tier": "basic", "open": 2}, {"tier": "gold", "open": 20}]}],
-            "beforeAuthentication": {"requests": {"requests": 600, "window": "1m"}, "failures": {"requests": 20, "window": "1m", "burst": 10}}
+            "beforeAuthentication": {"requests": {"requests": 600, "window": "1m"}, "failures": {"requests": 20, "window": "1m", "burst": 10}},
+            "store": {"url": "rediss://valkey.shop.svc:6379", "credentialsSecret": {"name": "limits-store", "keys": ["username", "password", "ca.crt"]}, "deadline": "30ms"},
+            "onStoreFailure": "Deny"
         }
     })
 }

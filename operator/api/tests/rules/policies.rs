@@ -130,7 +130,8 @@ fn a_policy_limits_something_and_every_limit_has_a_name_of_its_own() {
     let none = ["/spec/limits", "/spec/concurrency", "/spec/beforeAuthentication"];
     for kept in none {
         let others = none.iter().filter(|path| **path != kept);
-        let one = others.fold(policy(), |object, path| with(object, path, json!(null)));
+        let bare = with(with(policy(), "/spec/store", json!(null)), "/spec/onStoreFailure", json!(null));
+        let one = others.fold(bare, |object, path| with(object, path, json!(null)));
         accepts::<RateLimitPolicy>(KIND, &one, &[]);
         refuses::<RateLimitPolicy>(KIND, &one, &[(kept, json!(null), "a policy must limit something")]);
     }
@@ -144,4 +145,66 @@ fn a_policy_limits_something_and_every_limit_has_a_name_of_its_own() {
             ("/spec/beforeAuthentication/requests/window", json!("745h"), "from 1s to 744h"),
         ],
     );
+}
+
+#[test]
+fn a_store_is_a_host_that_counts_limits_and_nothing_in_its_url_is_secret() {
+    let url = |text: &str| ("/spec/store/url", json!(text));
+    accepts::<RateLimitPolicy>(
+        KIND,
+        &policy(),
+        &[
+            url("rediss://valkey"),
+            url("rediss://valkey.shop.svc.cluster.local:6380"),
+            url("rediss://192.0.2.1:6379"),
+            url("rediss://[2001:db8::1]:6379"),
+            ("/spec/store/mode", json!("Cluster")),
+            ("/spec/store/deadline", json!("5ms")),
+            ("/spec/store/deadline", json!("1s")),
+            ("/spec/store/credentialsSecret", json!(null)),
+            ("/spec/store/credentialsSecret/keys", json!(null)),
+            ("/spec/store/credentialsSecret/keys", json!(["ca.crt"])),
+            ("/spec/store/credentialsSecret/keys", json!(["username", "password"])),
+            ("/spec/onStoreFailure", json!("Local")),
+            ("/spec/onStoreFailure", json!("Allow")),
+            ("/spec/onStoreFailure", json!(null)),
+        ],
+    );
+    for text in [
+        "http://valkey",
+        "rediss://user:password@valkey",
+        "rediss://valkey/1",
+        "rediss://valkey?db=1",
+        "rediss://Valkey",
+        "rediss://valkey:0",
+        "rediss://valkey:",
+        "rediss://",
+        "valkey:6379",
+        "rediss://valkey evil",
+        "rediss://a..b",
+    ] {
+        refuses::<RateLimitPolicy>(KIND, &policy(), &[("/spec/store/url", json!(text), "store.url must be")]);
+    }
+}
+
+#[test]
+fn what_a_store_needs_and_what_needs_a_store_is_said() {
+    let plain = "store.credentialsSecret.keys must not name ca.crt with redis://";
+    let both = "must name username and password both, or neither";
+    refuses::<RateLimitPolicy>(
+        KIND,
+        &policy(),
+        &[
+            ("/spec/store/url", json!("redis://valkey"), plain),
+            ("/spec/store/deadline", json!("4ms"), "from 5ms to 1s"),
+            ("/spec/store/deadline", json!("2s"), "from 5ms to 1s"),
+            ("/spec/store/credentialsSecret/keys", json!(["password", "ca.crt"]), both),
+            ("/spec/store/credentialsSecret/keys", json!(["username"]), both),
+            ("/spec/store/credentialsSecret/name", json!("catalog-tollward"), "belongs to Tollward"),
+            ("/spec/store", json!(null), "onStoreFailure must be set only with store"),
+            ("/spec/limits", json!(null), "a policy with store must have limits"),
+        ],
+    );
+    let derived = with(policy(), "/spec/store/credentialsSecret/keys", json!(null));
+    accepts::<RateLimitPolicy>(KIND, &derived, &[("/spec/store/url", json!("redis://valkey"))]);
 }

@@ -2,7 +2,7 @@
 
 use crate::configuration::{authority_folder, client_secret_folder};
 use crate::names::{CERTIFICATE_FOLDER, CONFIG_FOLDER, CONFIG_KEY, KEYS_FOLDER};
-use crate::validate::{MountedSecret, TlsPlan, Validated};
+use crate::validate::{MountedSecret, StoreMount, TlsPlan, Validated};
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount};
 use tollward_api::owned::child_name;
 
@@ -33,17 +33,29 @@ pub(super) fn mounts(server: &Validated) -> Vec<(Volume, VolumeMount)> {
         }
     }
     mounts.extend(server.upstream_auth.secret().map(upstream));
+    mounts.extend(server.stores.iter().enumerate().map(|(position, from)| store(position, from)));
     mounts
+}
+
+/// What a store of limits needs. Without it the pod starts all the same: a mistake in a policy must not stop a server, and the
+/// policy says what becomes of calls while its store can't be asked.
+fn store(position: usize, from: &StoreMount) -> (Volume, VolumeMount) {
+    let folder = from.folder();
+    let (mut volume, mount) = secret(&format!("tollward-store-{position}"), &from.secret, &folder.to_string_lossy());
+    if let Some(source) = &mut volume.secret {
+        source.items = Some(from.keys.iter().map(|key| item(key)).collect());
+        source.optional = Some(true);
+    }
+    (volume, mount)
 }
 
 /// Only the keys that are used, in a folder named after the Secret: a data plane that runs already and is told of another
 /// Secret finds no such folder, instead of the former one's content.
 fn upstream(from: &MountedSecret) -> (Volume, VolumeMount) {
-    let item = |key: &String| KeyToPath { key: key.clone(), path: key.clone(), mode: None, ..KeyToPath::default() };
     let folder = from.folder();
     let (mut volume, mount) = secret("tollward-upstream", &from.name, &folder.to_string_lossy());
     if let Some(source) = &mut volume.secret {
-        source.items = Some(from.keys.iter().map(item).collect());
+        source.items = Some(from.keys.iter().map(|key| item(key)).collect());
     }
     (volume, mount)
 }
@@ -75,7 +87,11 @@ fn secret_key(volume: &str, name: &str, key: &str, folder: &str) -> (Volume, Vol
 }
 
 fn only(key: &str) -> Vec<KeyToPath> {
-    vec![KeyToPath { key: key.to_owned(), path: key.to_owned(), mode: None, ..KeyToPath::default() }]
+    vec![item(key)]
+}
+
+fn item(key: &str) -> KeyToPath {
+    KeyToPath { key: key.to_owned(), path: key.to_owned(), mode: None, ..KeyToPath::default() }
 }
 
 fn mount(volume: &str, folder: &str) -> VolumeMount {

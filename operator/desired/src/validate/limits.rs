@@ -1,6 +1,7 @@
 //! How often: the policies that name the server, in the order of their names.
 
 use super::operations;
+use super::store::{self, StoreMount};
 use crate::finding::{Findings, Subject};
 use crate::identity::Identity;
 use crate::inputs::Inputs;
@@ -28,14 +29,24 @@ const LONGEST_WINDOW: u32 = 744 * 3600;
 /// What is wrong with a policy at this server.
 struct Refusal(ConditionType, ConditionReason, String);
 
-pub(super) fn judge(inputs: &Inputs, identity: &Identity, findings: &mut Findings) -> Vec<RateLimitConfig> {
+/// The limits of a server, and what their stores need of Secrets.
+pub(super) struct Limits {
+    pub(super) configs: Vec<RateLimitConfig>,
+    pub(super) stores: Vec<StoreMount>,
+}
+
+pub(super) fn judge(inputs: &Inputs, identity: &Identity, findings: &mut Findings) -> Limits {
     let mut policies: Vec<_> = inputs.policies.iter().filter(|policy| is_of(policy, identity)).collect();
     policies.sort_by_key(|policy| policy.name_any());
-    let mut configs = Vec::new();
+    let (mut configs, mut stores) = (Vec::new(), Vec::new());
     for policy in policies {
         for target in policy.spec.target_refs.iter().filter(|target| names(target, identity)) {
             match compile(policy, target, &inputs.server.spec.auth) {
-                Ok(config) => configs.push(config),
+                Ok((config, mount)) => {
+                    configs.push(config);
+                    // Two sections of one policy have one store.
+                    stores.extend(mount.filter(|mount| !stores.contains(mount)));
+                }
                 Err(refusal) => report(&policy.name_any(), refusal, findings),
             }
         }
@@ -43,7 +54,7 @@ pub(super) fn judge(inputs: &Inputs, identity: &Identity, findings: &mut Finding
     if let Err(error) = LimitSet::compile(&configs) {
         findings.server(ConditionReason::InvalidLimit, format!("the rate limit policies of this server: {error}"));
     }
-    configs
+    Limits { configs, stores }
 }
 
 fn is_of(policy: &RateLimitPolicy, identity: &Identity) -> bool {
@@ -63,7 +74,11 @@ fn report(policy: &str, Refusal(condition, reason, message): Refusal, findings: 
         .server(ConditionReason::InvalidLimit, format!("RateLimitPolicy `{policy}` can't be enforced; see its status"));
 }
 
-fn compile(policy: &RateLimitPolicy, target: &TargetReference, auth: &AuthSpec) -> Result<RateLimitConfig, Refusal> {
+fn compile(
+    policy: &RateLimitPolicy,
+    target: &TargetReference,
+    auth: &AuthSpec,
+) -> Result<(RateLimitConfig, Option<StoreMount>), Refusal> {
     let name = policy.name_any();
     let RateLimitPolicySpec {
         target_refs: _,
@@ -72,6 +87,8 @@ fn compile(policy: &RateLimitPolicy, target: &TargetReference, auth: &AuthSpec) 
         limits,
         concurrency,
         before_authentication,
+        store,
+        on_store_failure,
     } = &policy.spec;
     let section = target.section_name.as_deref().map(|section| section_match(section, auth)).transpose()?;
     if section.is_some() && before_authentication.is_some() {
@@ -80,18 +97,25 @@ fn compile(policy: &RateLimitPolicy, target: &TargetReference, auth: &AuthSpec) 
         ));
     }
     let section = section.as_ref();
+    let store = store::judge(&name, store.as_ref(), *on_store_failure).map_err(invalid)?;
+    let (store, mount) = store.map_or((None, None), |(store, mount)| (Some(store), mount));
     let config = RateLimitConfig {
-        // A policy may name two sections of one server: their counts are apart, and so are their names.
-        policy: target.section_name.as_ref().map_or(name.clone(), |section| format!("{name}#{section}")),
+        policy: compiled_name(&name, target.section_name.as_deref()),
         tiers: tiers(selection)?,
         tenant_claim: tenant_claim.clone(),
         limits: limits.iter().map(|limit| compile_limit(limit, section)).collect::<Result<_, _>>()?,
         concurrency: concurrency.iter().map(|limit| compile_concurrency(limit, section)).collect::<Result<_, _>>()?,
         before_authentication: before_authentication.as_ref().map(compile_before).transpose()?,
-        store: None,
+        store,
     };
     LimitSet::compile(std::slice::from_ref(&config)).map_err(|error| invalid(error.to_string()))?;
-    Ok(config)
+    Ok((config, mount))
+}
+
+/// Name of a policy in the configuration. It may name two sections of one server: their counts are apart, and so are their
+/// names.
+pub fn compiled_name(policy: &str, section: Option<&str>) -> String {
+    section.map_or_else(|| policy.to_owned(), |section| format!("{policy}#{section}"))
 }
 
 fn invalid(message: impl Into<String>) -> Refusal {

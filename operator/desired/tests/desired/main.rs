@@ -18,4 +18,5 @@ mod pod;
 mod policies;
 mod property;
 mod providers;
+mod stores;
 mod upstream_auth;

@@ -37,6 +37,7 @@ fn running(change: impl FnOnce(&mut Running)) -> Outcome {
         audience: None,
         providers: Vec::new(),
         upstream_auth: Box::new(UpstreamAuthPlan::None),
+        shares_counts: false,
         wanted: 1,
         updated: 1,
         available: 1,
