@@ -32,5 +32,7 @@ mod rendered;
 mod revoke;
 #[path = "chart/roles.rs"]
 mod roles;
+#[path = "chart/valkey.rs"]
+mod valkey;
 #[path = "chart/values.rs"]
 mod values;

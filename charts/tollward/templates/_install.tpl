@@ -8,7 +8,7 @@ operatorNamespace: {{ .Release.Namespace | quote }}
 reportClientName: {{ printf "operator.%s.tollward.dev" .Release.Namespace | quote }}
 watchNamespaces: {{ .Values.watchNamespaces | toJson }}
 dial:
-  allow: {{ .Values.dial.allow | toJson }}
+  allow: {{ include "tollward.dialAllow" . }}
   deny: {{ .Values.dial.deny | toJson }}
 http:
   {{- range $name, $value := .Values.sidecar.http }}

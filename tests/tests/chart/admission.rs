@@ -49,6 +49,12 @@ fn the_api_server_accepts_the_chart_in_every_variant() {
             r#"networkPolicy.metricsFrom=[{"podSelector":{}}]"#,
             "crds.keep=false",
         ],
+        &[
+            "valkey.enabled=true",
+            r#"valkey.namespaces={"shop":["catalog"]}"#,
+            r#"valkey.service.clusterIP="10.96.0.50""#,
+            "valkey.persistence.enabled=true",
+        ],
     ];
     for settings in variants {
         let objects: Vec<Value> = helm::render(settings).into_iter().map(|object| object.value).collect();

@@ -76,7 +76,7 @@ fn ours(container: &Value, found: &mut Vec<&'static str>) {
 
 #[test]
 fn every_pod_meets_the_restricted_profile() {
-    for settings in [&[][..], &["replicas=2"], &[r#"watchNamespaces=["shop"]"#]] {
+    for settings in [&[][..], &["replicas=2"], &[r#"watchNamespaces=["shop"]"#], &["valkey.enabled=true"]] {
         let pods = pods(settings);
         assert!(!pods.is_empty());
         for (owner, pod) in pods {
@@ -120,7 +120,8 @@ fn only_the_operator_s_pod_gets_a_token() {
     for object in objects.iter().filter(|object| object.kind == "ServiceAccount") {
         assert_eq!(object.value["automountServiceAccountToken"], false, "{}", object.id());
     }
-    let pods = pods(&[]);
+    let pods = pods(&["valkey.enabled=true"]);
+    assert_eq!(pods.len(), 2);
     let mounting: Vec<&str> = pods
         .iter()
         .filter(|(_, pod)| pod["automountServiceAccountToken"] != false)

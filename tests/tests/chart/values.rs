@@ -41,6 +41,13 @@ fn unknown_and_impossible_values_are_refused_by_name() {
         (r#"otlp.endpoint="collector:4317""#, "endpoint"),
         (r#"listenAddress="127.0.0.1""#, "listenAddress"),
         ("networkPolicy.httpsPorts=[]", "httpsPorts"),
+        (r#"valkey.namespaces={"Shop":["a"]}"#, "Shop"),
+        (r#"valkey.namespaces={"shop":[]}"#, "namespaces"),
+        (r#"valkey.namespaces={"shop":["a\nuser b on nopass"]}"#, "namespaces"),
+        (r#"valkey.secretName="tollward-store""#, "secretName"),
+        (r#"valkey.maxMemory="0""#, "maxMemory"),
+        (r#"valkey.maxMemory="1mb\nport 6380""#, "maxMemory"),
+        (r#"valkey.image.tag="""#, "tag"),
     ];
     for (setting, named) in table {
         let error = helm::template(&[setting]).err().unwrap_or_else(|| panic!("`{setting}` is taken"));
