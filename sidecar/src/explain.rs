@@ -1,6 +1,6 @@
 //! What would happen to a call, and why: the decisions of the pipeline, by the pipeline's own code, without sending anything.
 //!
-//! Flow: authenticate -> envelope -> authorize -> limits, as in [`crate::pipeline`]. Nothing is charged, recorded or
+//! Flow: authenticate -> envelope -> authorize -> limits -> the token as content, as in [`crate::pipeline`]. Nothing is charged, recorded or
 //! forwarded. What is left out is what only a connection has: Host, Origin, sessions, capacity and earlier calls.
 //!
 //! An [`Explanation`] holds no part of the token but verified claims that say who calls.
@@ -154,6 +154,12 @@ pub async fn explain(route: &Route, headers: &HeaderMap, body: &Bytes, now: i64)
     };
     explanation.revision = Some(message.revision().as_str());
     explanation.judge(route, &principal, &message, now);
+    if explanation.decision == Decision::Allow && pipeline::repeats_token(headers, &message, body) {
+        // No rule decided that, and the limits are charged before it is looked for.
+        explanation.decision = Decision::Deny;
+        explanation.reason = Reason::TokenInCall;
+        explanation.rule = None;
+    }
     explanation
 }
 

@@ -31,6 +31,7 @@ pub use capacity::Capacity;
 pub use forward::{UpstreamClient, client};
 pub use guess::GuessLimiter;
 
+pub(crate) use assume::repeats_token;
 pub(crate) use authorize::judge;
 
 use crate::audit::{Auditor, Trail};

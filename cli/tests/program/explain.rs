@@ -95,6 +95,20 @@ fn a_refused_call_names_what_is_missing() {
 }
 
 #[test]
+fn a_call_that_holds_its_own_token_is_refused_after_its_limits_are_charged() {
+    let (manifests, token) = shop(&json!({"scope": "shop:pay", "groups": []}), "{}");
+    let arguments = json!({"amount": 50, "note": format!("use {token}")});
+    std::fs::write(manifests.path("args.json"), arguments.to_string()).unwrap();
+    let base = ["explain", "-f", "manifests", "--token", "token", "--jwks", "jwks.json"];
+    let (text, code) = manifests.run(&[&base[..], &PAY].concat());
+    assert!(text.starts_with("DENY shop/shop: ") && text.contains("token_in_call"), "{text}");
+    assert!(text.contains("`pay` allows it") && text.contains("charges    calls/each"), "{text}");
+    assert!(!text.contains("decided by"), "no rule decided it: {text}");
+    assert!(token.split('.').all(|part| !text.contains(part)), "the token must not be printed: {text}");
+    assert_eq!(code, Some(1));
+}
+
+#[test]
 fn programs_read_it_as_json() {
     let more = [&PAY[..], &["-o", "json"]].concat();
     let (text, code) = asked(&json!({"scope": "shop:read", "groups": []}), r#"{"amount": 50}"#, &more);

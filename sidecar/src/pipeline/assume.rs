@@ -3,12 +3,12 @@
 
 use super::charge::Charged;
 use super::passed_on::passes;
-use super::understand::Understood;
 use crate::audit::Trail;
 use crate::denial::Denial;
+use crate::envelope::Message;
 use crate::upstream_identity::{Ask, IdentityFailure, Presented};
-use http::HeaderName;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName};
 use memchr::memmem;
 use std::time::Duration;
 use tollward_policy::reason::Reason;
@@ -33,7 +33,7 @@ pub(super) async fn assume(charged: Charged, trail: &mut Trail) -> Result<Assume
     let resumed = &charged.permitted.resumed;
     let understood = &resumed.understood;
     let denied = |reason| Denial::new(reason).id(charged.request_id()).standings(charged.standings.clone());
-    if repeats_token(understood) {
+    if repeats_token(&understood.headers, &understood.message, &understood.body) {
         return Err(denied(Reason::TokenInCall));
     }
     let ask = Ask {
@@ -58,17 +58,17 @@ pub(super) async fn assume(charged: Charged, trail: &mut Trail) -> Result<Assume
     Ok(Assumed { charged, presented })
 }
 
-/// A server, or a text that an agent reads, may ask for the token as an argument; and a client may repeat it in a header.
-fn repeats_token(understood: &Understood) -> bool {
-    let Some(authorization) = understood.headers.get(AUTHORIZATION) else { return false };
+/// Whether what would go upstream holds the caller's token: a server, or a text that an agent reads, may ask for it as an
+/// argument, and a client may repeat it in a header.
+pub(crate) fn repeats_token(headers: &HeaderMap, message: &Message, body: &[u8]) -> bool {
+    let Some(authorization) = headers.get(AUTHORIZATION) else { return false };
     let token = authorization.as_bytes().splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default();
     if token.len() < SHORTEST_TOKEN {
         return false;
     }
     let holds = |text: &[u8]| text.len() >= token.len() && memmem::find(text, token).is_some();
-    holds(&understood.body)
-        || understood
-            .headers
+    holds(body)
+        || headers
             .iter()
-            .any(|(name, value)| (CONTEXT.contains(name) || passes(understood, name)) && holds(value.as_bytes()))
+            .any(|(name, value)| (CONTEXT.contains(name) || passes(message, name)) && holds(value.as_bytes()))
 }

@@ -88,7 +88,7 @@ fn request(resumed: &Resumed, context: HeaderMap, presented: Option<&Presented>)
 fn headers(understood: &Understood, session: Option<&str>) -> Option<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(12);
     for (name, value) in &understood.headers {
-        if passes(understood, name) {
+        if passes(&understood.message, name) {
             headers.append(name.clone(), value.clone());
         }
     }

@@ -1,6 +1,6 @@
 //! Which headers of the caller's are sent on as they are: those of a list, so that a header nobody thought of stays here.
 
-use super::understand::Understood;
+use crate::envelope::Message;
 use http::HeaderName;
 use tollward_policy::operation::{Era, Method};
 
@@ -14,9 +14,9 @@ const PARAMETERS: &str = "mcp-param-";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// True for a header of the caller's that is sent on as it is.
-pub(super) fn passes(understood: &Understood, name: &HeaderName) -> bool {
-    let parameter = understood.message.era() == Era::Modern && is_parameter(name);
-    let resumption = understood.message.operation().method == Method::StreamOpen && name == LAST_EVENT_ID;
+pub(super) fn passes(message: &Message, name: &HeaderName) -> bool {
+    let parameter = message.era() == Era::Modern && is_parameter(name);
+    let resumption = message.operation().method == Method::StreamOpen && name == LAST_EVENT_ID;
     FORWARDED.contains(&name.as_str()) || parameter || resumption
 }
 
