@@ -89,6 +89,11 @@ impl Caches {
         self.servers.get(&ObjectRef::new(name).within(namespace))
     }
 
+    /// Every provider that this operator can read.
+    pub fn readable_providers(&self) -> Vec<IdentityProvider> {
+        self.providers.state().iter().filter_map(|provider| provider.0.as_ref().ok().cloned()).collect()
+    }
+
     /// A provider by name, if this operator can read it.
     pub fn provider(&self, namespace: &str, name: &str) -> Option<IdentityProvider> {
         let found = self.providers.get(&ObjectRef::new(name).within(namespace))?;

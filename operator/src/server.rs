@@ -2,7 +2,8 @@
 //!
 //! # Flow
 //! [`crate::judge`] (whether it makes sense, with what it depends on) -> [`want`] (what should exist, pure) -> [`apply`]
-//! (writes what differs) -> [`observe`] (asks the replicas) -> [`conclude`] (conditions, pure) -> [`status`] (writes it).
+//! (writes what differs) -> [`observe`] (asks the replicas) -> [`conclude`] (conditions, pure) -> [`status`] (writes it) -> [`next`]
+//! (when to come back, pure).
 //!
 //! # Guarantees
 //! - Status is written on every path, failures included, and only when it changed.
@@ -14,6 +15,7 @@ mod apply;
 mod conclude;
 mod deny;
 mod keys;
+mod next;
 mod observe;
 mod status;
 mod want;
@@ -26,6 +28,7 @@ use crate::cache::Server;
 use crate::context::Context;
 use crate::judge::judge_server;
 use kube::{Resource as _, ResourceExt as _};
+use next::Next;
 use std::sync::Arc;
 use std::time::Duration;
 use tollward_api::MCPServer;
@@ -49,23 +52,29 @@ pub async fn reconcile(server: Arc<Server>, context: Arc<Context>) -> (Option<Du
             message: format!("no end after {} seconds", DEADLINE.as_secs()),
         }),
     };
-    let carried = deny::carry(&server, &outcome, &context).await;
+    let kept = deny::carry(&server, &outcome, &context).await;
     let verdicts = conclude::verdicts(&outcome);
-    let written = status::write(&server, &outcome, &verdicts, &context).await && carried;
-    if outcome.is_settled() && written {
-        let round = context.attempts.count(&uid);
-        context.attempts.forget(&uid);
-        let pause = if outcome.needs_watching() { backoff::watch(&uid) } else { backoff::resync(&uid, round) };
-        (Some(pause), outcome.result())
-    } else if let (Outcome::Written(_), true) = (&outcome, written) {
-        if outcome.is_news() {
-            // Replicas have something new to do, whatever they were slow with before.
+    let written = status::write(&server, &outcome, kept.as_ref(), &verdicts, &context).await;
+    let pause = match next::next(&outcome, kept.as_ref(), written) {
+        Next::Resync => {
+            let round = context.attempts.count(&uid);
             context.attempts.forget(&uid);
+            backoff::resync(&uid, round)
         }
-        (Some(context.attempts.waits(&uid)), outcome.result())
-    } else {
-        (Some(context.attempts.failed(&uid)), outcome.result())
-    }
+        Next::Watch => {
+            context.attempts.forget(&uid);
+            backoff::watch(&uid)
+        }
+        Next::Ask { news } => {
+            if news {
+                // Replicas have something new to do, whatever they were slow with before.
+                context.attempts.forget(&uid);
+            }
+            context.attempts.waits(&uid)
+        }
+        Next::Retry => context.attempts.failed(&uid),
+    };
+    (Some(pause), outcome.result())
 }
 
 /// The stages. Every way out is an outcome, so that the status can tell it.

@@ -69,18 +69,28 @@ fn refers(server: &Value, namespace: &str, provider: &str) -> bool {
 }
 
 fn state(server: &Value, provider: &str, generation: i64) -> State {
-    let compiled = list(server, "/status/identityProviders")
+    let refusal = refusal(server);
+    // What is kept of a server that is refused has the provider's list, and nothing else of a newer generation.
+    let about = if refusal.is_some() { "/denyGeneration" } else { "/generation" };
+    let has_it = list(server, "/status/identityProviders")
         .iter()
-        .any(|entry| text(entry, "/name") == provider && number(entry, "/generation") >= Some(generation));
-    if !compiled {
-        return State::Waiting(refusal(server).unwrap_or_else(|| "the operator has not compiled it yet".to_owned()));
-    }
+        .any(|entry| text(entry, "/name") == provider && number(entry, about) >= Some(generation));
     let digest = text(server, "/status/policyDigest");
     let replicas = list(server, "/status/replicas");
+    match &refusal {
+        Some(_) if digest.is_empty() && replicas.is_empty() && is_about_now(server) => {
+            return State::Enforced { replicas: 0 };
+        }
+        Some(refusal) if !has_it => return State::Waiting(refusal.clone()),
+        None if !has_it => return State::Waiting("the operator has not compiled it yet".to_owned()),
+        Some(_) | None => {}
+    }
     let enforces = |replica: &&Value| !digest.is_empty() && text(replica, "/policyDigest") == digest;
     let done = replicas.iter().filter(enforces).count();
     let programmed = condition(server, "Programmed");
-    if done == replicas.len() && programmed.is_some_and(|condition| text(condition, "/status") == "True") {
+    // A specification that is refused is never programmed; of what is kept, the replicas tell all.
+    let is_whole = refusal.is_some() || programmed.is_some_and(|condition| text(condition, "/status") == "True");
+    if done == replicas.len() && is_whole {
         return State::Enforced { replicas: done };
     }
     let behind = replicas.iter().filter(|replica| !enforces(replica)).map(|replica| {
@@ -92,6 +102,12 @@ fn state(server: &Value, provider: &str, generation: i64) -> State {
     State::Behind { done, replicas: replicas.len(), why: behind.chain(message).collect() }
 }
 
+/// Whether the status is about the specification as it is.
+fn is_about_now(server: &Value) -> bool {
+    let observed = number(server, "/status/observedGeneration");
+    observed.is_some() && observed == number(server, "/metadata/generation")
+}
+
 /// What keeps the operator from compiling the server: its replicas then enforce what was accepted last, with the provider's list.
 fn refusal(server: &Value) -> Option<String> {
     let refused = ["Accepted", "ResolvedRefs"].into_iter().find_map(|kind| {
@@ -100,7 +116,7 @@ fn refusal(server: &Value) -> Option<String> {
     });
     refused.map(|(kind, condition)| {
         format!(
-            "the server is not {kind}, so that nobody looks whether its replicas enforce it; they are told all the same: {}",
+            "the server is not {kind}, and the configuration that it keeps has not got the entry: {}",
             text(condition, "/message")
         )
     })
@@ -200,10 +216,52 @@ mod tests {
         assert!(servers(&[refused], "identity", "idp", 3).is_empty());
     }
 
+    /// Its replicas keep what was accepted before, with the list of that generation.
+    fn refused(deny_generation: Option<i64>, digests: &[Option<&str>]) -> Value {
+        let mut status = status(2, digests, "False");
+        status["identityProviders"][0]["denyGeneration"] = json!(deny_generation);
+        let refusal = json!({"type": "Accepted", "status": "False", "message": "spec.x is wrong"});
+        status["conditions"].as_array_mut().unwrap().push(refusal);
+        status
+    }
+
     #[test]
-    fn a_server_that_is_refused_says_so() {
+    fn a_server_that_is_refused_is_done_once_its_replicas_have_the_list() {
+        assert_eq!(state(&refused(Some(3), &[Some("new"), Some("new")])), State::Enforced { replicas: 2 });
+        let State::Behind { done, replicas, why } = state(&refused(Some(3), &[Some("new"), Some("old"), None])) else {
+            panic!("not done");
+        };
+        assert_eq!((done, replicas), (1, 3));
+        assert_eq!(why[..2], ["pod-1 has an older configuration", "pod-2 does not say what it enforces"]);
+    }
+
+    #[test]
+    fn a_server_that_is_refused_and_has_not_got_the_list_says_so() {
+        let compiled = status(3, &[Some("new")], "False");
+        let mut compiled_once = refused(None, &[Some("new")]);
+        compiled_once["identityProviders"] = compiled["identityProviders"].clone();
+        for status in [refused(None, &[Some("new")]), refused(Some(2), &[Some("new")]), compiled_once] {
+            let State::Waiting(why) = state(&status) else { panic!("it waits: {status}") };
+            assert!(why.contains("not Accepted") && why.contains("spec.x is wrong"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_never_was_accepted_has_nothing_to_wait_for() {
         let conditions = json!([{"type": "Accepted", "status": "False", "message": "spec.x is wrong"}]);
-        let State::Waiting(why) = state(&json!({"conditions": conditions})) else { panic!("it waits") };
-        assert!(why.contains("not Accepted") && why.contains("spec.x is wrong"), "{why}");
+        let found = |status: Value| {
+            let mut server = server(&status);
+            server["metadata"]["generation"] = 4.into();
+            servers(&[server], "identity", "idp", 3).remove(0).state
+        };
+        let never = json!({"conditions": conditions, "observedGeneration": 4});
+        assert_eq!(found(never.clone()), State::Enforced { replicas: 0 });
+        for (field, value) in
+            [("observedGeneration", json!(3)), ("replicas", json!([{"pod": "pod-0"}])), ("policyDigest", json!("old"))]
+        {
+            let mut other = never.clone();
+            other[field] = value;
+            assert!(matches!(found(other.clone()), State::Waiting(_)), "{other}");
+        }
     }
 }

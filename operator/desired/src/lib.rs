@@ -31,7 +31,7 @@ pub mod validate;
 pub use advice::advice;
 pub use children::{Children, Desired, KeyEntry, KeysSecret, desired};
 pub use configuration::{Configuration, Place, compile_config, configuration};
-pub use denied::denied;
+pub use denied::{Denied, DeniedProvider, denied};
 pub use finding::{Finding, Subject};
 pub use inputs::{Inputs, Sibling};
 pub use install::InstallSettings;

@@ -65,6 +65,11 @@ pub fn labels(identity: &Identity, component: &str) -> BTreeMap<String, String> 
     labels
 }
 
+/// The name in the certificate of a server's report listener: the operator connects to pods by address, and expects this name.
+pub fn report_name(namespace: &str, server: &str) -> String {
+    format!("{}.{namespace}.svc", child_name(server))
+}
+
 /// Host names of the Service that is made for a server, the one for its URL first.
 pub fn service_hosts(namespace: &str, server: &str, cluster_domain: &str) -> Vec<String> {
     let name = child_name(server);

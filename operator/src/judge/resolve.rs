@@ -10,7 +10,7 @@ use tollward_desired::{Inputs, InstallSettings, Sibling};
 /// Gathers it. The generation is that of the next configuration, if it differs from the one in force.
 pub(super) fn resolve(server: &MCPServer, generation: i64, caches: &Caches, install: &InstallSettings) -> Inputs {
     let namespace = server.namespace().unwrap_or_default();
-    let known = providers(caches);
+    let known = caches.readable_providers();
     Inputs {
         server: server.clone(),
         namespace_labels: namespace_labels(&namespace, caches),
@@ -26,10 +26,6 @@ pub(super) fn resolve(server: &MCPServer, generation: i64, caches: &Caches, inst
 pub(super) fn namespace_labels(namespace: &str, caches: &Caches) -> BTreeMap<String, String> {
     let found = caches.namespaces.get(&ObjectRef::new(namespace));
     found.map_or_else(BTreeMap::new, |namespace| namespace.labels().clone())
-}
-
-fn providers(caches: &Caches) -> Vec<IdentityProvider> {
-    caches.providers.state().iter().filter_map(|provider| provider.0.as_ref().ok().cloned()).collect()
 }
 
 fn policies(namespace: &str, caches: &Caches) -> Vec<RateLimitPolicy> {

@@ -1,4 +1,4 @@
-//! What runs: the pods' controller as the cache has it, and each replica's own report.
+//! What runs: the pods' controller as the cache has it, and each replica's own report, whether what should run is new or kept.
 //!
 //! Pods are told of a new configuration by an annotation: the kubelet looks at a pod's volumes when the pod changes, instead
 //! of once in a minute. A pod that can't be asked is told as well, and none waits for another: a change may be a revocation.
@@ -18,7 +18,7 @@ use kube::{Api, ResourceExt as _};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tollward_desired::KeyEntry;
+use tollward_desired::names::report_name;
 use tollward_desired::validate::ProviderPlan;
 
 /// Most replicas that are asked at once.
@@ -32,31 +32,17 @@ const FIRST_REMINDER: u32 = 4;
 /// Looks at what runs.
 pub(super) async fn observe(wanted: &Wanted, written: Written, context: &Context) -> Running {
     let identity = wanted.server.identity();
-    let pods: Vec<_> = context
-        .caches
-        .pods_of(identity.namespace(), identity.uid())
-        .into_iter()
-        .filter(|pod| is_running(pod))
-        .collect();
-    let asking = Asking {
+    let digest = wanted.configuration.digest();
+    let replicas = Asking {
         namespace: identity.namespace(),
-        name: report_name(wanted),
-        digest: wanted.configuration.digest(),
+        name: identity.name(),
+        uid: identity.uid(),
+        digest,
         news: written.configuration,
-        looks: context.attempts.count(identity.uid()),
         context,
-    };
-    let asked = stream::iter(pods).map(|pod| asking.look(pod)).buffer_unordered(AT_ONCE);
-    let mut replicas: Vec<Replica> = asked.collect().await;
-    replicas.sort_by(|one, other| one.pod.cmp(&other.pod));
-    let reports = replicas.iter().filter_map(|replica| Some((replica.pod.as_str(), replica.answer.as_ref().ok()?)));
-    let changed = context.book.put(identity.uid(), reports);
-    for (namespace, name) in changed.providers.iter().filter_map(|provider| provider.split_once('/')) {
-        context.queues.providers.push(namespace, name);
     }
-    for policy in &changed.policies {
-        context.queues.policies.push(identity.namespace(), policy);
-    }
+    .all()
+    .await;
     let deployment = wanted.children.deployment.name_any();
     let deployment = context.caches.child(ChildKind::Deployment, identity.namespace(), &deployment);
     let running = running(wanted, written, replicas, deployment.as_deref());
@@ -105,20 +91,45 @@ fn is_running(pod: &Pod) -> bool {
 }
 
 /// What is asked of each replica of a server.
-struct Asking<'a> {
-    namespace: &'a str,
-    /// The name in the certificate of its report listener.
-    name: String,
+pub(super) struct Asking<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) name: &'a str,
+    pub(super) uid: &'a str,
     /// The digest that it should enforce.
-    digest: &'a str,
+    pub(super) digest: &'a str,
     /// Whether this look wrote the configuration.
-    news: bool,
-    /// How many looks found replicas behind since then.
-    looks: u32,
-    context: &'a Context,
+    pub(super) news: bool,
+    pub(super) context: &'a Context,
 }
 
 impl Asking<'_> {
+    /// Asks every replica, and notes what they say about providers and policies.
+    pub(super) async fn all(&self) -> Vec<Replica> {
+        let asked = stream::iter(self.pods()).map(|pod| self.look(pod)).buffer_unordered(AT_ONCE);
+        let mut replicas: Vec<Replica> = asked.collect().await;
+        replicas.sort_by(|one, other| one.pod.cmp(&other.pod));
+        let reports = replicas.iter().filter_map(|replica| Some((replica.pod.as_str(), replica.answer.as_ref().ok()?)));
+        let changed = self.context.book.put(self.uid, reports);
+        for (namespace, name) in changed.providers.iter().filter_map(|provider| provider.split_once('/')) {
+            self.context.queues.providers.push(namespace, name);
+        }
+        for policy in &changed.policies {
+            self.context.queues.policies.push(self.namespace, policy);
+        }
+        replicas
+    }
+
+    /// The replicas where there is nothing to ask them about.
+    pub(super) fn none(&self) -> Vec<Replica> {
+        let unasked = |pod: Arc<Pod>| Replica { pod: pod.name_any(), answer: Err(ReportError::NotStarted) };
+        self.pods().into_iter().map(unasked).collect()
+    }
+
+    fn pods(&self) -> Vec<Arc<Pod>> {
+        let pods = self.context.caches.pods_of(self.namespace, self.uid);
+        pods.into_iter().filter(|pod| is_running(pod)).collect()
+    }
+
     /// Asks a replica, and tells it if it is behind, or does not answer at once and may be.
     async fn look(&self, pod: Arc<Pod>) -> Replica {
         let address =
@@ -128,7 +139,7 @@ impl Asking<'_> {
             return Replica { pod: name, answer: Err(ReportError::NotStarted) };
         };
         let told = pod.annotations().get(CONFIG_DIGEST).map(String::as_str);
-        let target = ReportTarget { address, name: self.name.clone() };
+        let target = ReportTarget { address, name: report_name(self.namespace, self.name) };
         let mut answer = self.context.reports.fetch(&target);
         let at_once = tokio::time::timeout(PATIENCE, &mut answer).await.ok();
         let unknown = !matches!(at_once, Some(Ok(_)));
@@ -156,8 +167,12 @@ impl Asking<'_> {
     async fn remind(&self, pod: &str, told: Option<&str>) {
         if !told.is_some_and(|told| self.is_about(told)) {
             tell(self.context, self.namespace, pod, self.digest).await;
-        } else if self.looks >= FIRST_REMINDER && self.looks.is_power_of_two() {
-            tell(self.context, self.namespace, pod, &format!("{}#{}", self.digest, self.looks)).await;
+            return;
+        }
+        // How many looks found replicas behind since the configuration was new.
+        let looks = self.context.attempts.count(self.uid);
+        if looks >= FIRST_REMINDER && looks.is_power_of_two() {
+            tell(self.context, self.namespace, pod, &format!("{}#{looks}", self.digest)).await;
         }
     }
 
@@ -167,7 +182,7 @@ impl Asking<'_> {
 }
 
 /// Changes a pod, so that its kubelet looks.
-pub(super) async fn tell(context: &Context, namespace: &str, pod: &str, text: &str) {
+async fn tell(context: &Context, namespace: &str, pod: &str, text: &str) {
     let api: Api<Pod> = Api::namespaced(context.client.clone(), namespace);
     let patch = json!({"metadata": {"annotations": {CONFIG_DIGEST: text}}});
     let result = api.patch_metadata(pod, &PatchParams::default(), &Patch::Merge(&patch)).await;
@@ -175,16 +190,4 @@ pub(super) async fn tell(context: &Context, namespace: &str, pod: &str, text: &s
         // The kubelet looks by itself within a minute or two.
         tracing::debug!(pod, %error, "a pod could not be told of its configuration");
     }
-}
-
-/// The name in the certificate of a server's report listener.
-fn report_name(wanted: &Wanted) -> String {
-    let mut certificates = wanted.keys.secret.entries.iter().filter_map(|entry| match entry {
-        KeyEntry::Certificate { certificate, private_key: _, names } if certificate == "report.crt" => names.first(),
-        KeyEntry::Certificate { .. }
-        | KeyEntry::Session { .. }
-        | KeyEntry::Assertion { .. }
-        | KeyEntry::ClientAuthority { .. } => None,
-    });
-    certificates.next_back().cloned().unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! Whom a provider denies reaches the replicas, also those that nobody can ask.
 
-use crate::programmed::pod;
+use crate::programmed::{pod, says};
 use crate::world::{World, eventually, server};
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ async fn a_revocation_reaches_a_server_whose_newer_specification_is_refused() {
     world.put(&trusting).await;
     world.condition("MCPServer", "catalog", "ResolvedRefs", "False", "TargetNotFound").await;
 
-    world.put(&provider(&json!([{"name": "laptop", "subject": "ada"}]))).await;
+    let changed = world.put(&provider(&json!([{"name": "laptop", "subject": "ada"}]))).await;
     let map = eventually("the entry is in force", || async {
         let map = world.get("v1", "ConfigMap", "catalog-tollward").await?;
         map["data"].to_string().contains("laptop").then_some(map)
@@ -81,6 +81,25 @@ async fn a_revocation_reaches_a_server_whose_newer_specification_is_refused() {
         (pod["metadata"]["annotations"]["tollward.dev/config-digest"] == digest).then_some(())
     })
     .await;
+
+    // Whether the replica enforces it is asked until it says so.
+    let status = async |expected: Value| {
+        eventually("the status says what the replica enforces", || async {
+            let object = world.get(OURS, "MCPServer", "catalog").await?;
+            (object["status"]["replicas"] == json!([expected])).then_some(object["status"].clone())
+        })
+        .await
+    };
+    let silent = status(json!({"pod": "catalog-tollward-0"})).await;
+    assert_eq!(silent["conditions"][0]["status"], "True", "what is wrong is the reference: {silent}");
+    says(&world, "192.0.2.78", digest.as_str().unwrap());
+    let enforced = status(json!({"pod": "catalog-tollward-0", "policyDigest": digest})).await;
+    assert_eq!(enforced["policyDigest"], digest);
+    let trusted = &enforced["identityProviders"];
+    assert_eq!(trusted[0]["name"], "denied-refused/idp", "the one in force, not the one that is named now: {trusted}");
+    assert_eq!(trusted[0]["denyGeneration"], json!(changed.metadata.generation));
+    assert_eq!(trusted[0]["generation"], json!(1), "nothing else of it was compiled: {trusted}");
+    assert!(trusted.as_array().unwrap().len() == 1 && changed.metadata.generation > Some(1), "{trusted}");
 
     world.put(&provider(&json!([]))).await;
     eventually("it is taken back", || async {

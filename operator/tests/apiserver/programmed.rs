@@ -57,7 +57,8 @@ async fn digest(world: &World<'_>) -> String {
     object["status"]["policyDigest"].as_str().unwrap().to_owned()
 }
 
-fn says(world: &World<'_>, address: &str, digest: &str) {
+/// What the replica at that address says from now on.
+pub(crate) fn says(world: &World<'_>, address: &str, digest: &str) {
     world.sidecars.0.lock().unwrap().insert(address.to_owned(), report(digest, None));
 }
 

@@ -24,7 +24,8 @@ pub struct MCPServerStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub identity_providers: Vec<ProviderStatus>,
-    /// SHA-256 of the configuration that every replica should enforce, as `sha256:` and hexadecimal digits.
+    /// SHA-256 of the configuration that every replica should enforce, as `sha256:` and hexadecimal digits. While the
+    /// specification is not accepted, that of the configuration that was in force before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub policy_digest: Option<String>,
@@ -62,6 +63,11 @@ pub struct ProviderStatus {
     /// digest enforce the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<i64>,
+    /// The generation of the IdentityProvider whose `deny` the configuration of `policyDigest` has: it is brought in also while a
+    /// newer specification is not accepted, and is later than `generation` then. Absent if it can't be brought in, for
+    /// instance since the provider's issuer was changed meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deny_generation: Option<i64>,
 }
 
 /// What a replica enforces.

@@ -2,7 +2,7 @@
 
 use super::{component, owner};
 use crate::configuration::FIRST_SESSION_KEY;
-use crate::names::{ASSERTION_KEY, ASSERTION_NEIGHBOURS, labels, service_hosts, session_key_file};
+use crate::names::{ASSERTION_KEY, ASSERTION_NEIGHBOURS, labels, report_name, session_key_file};
 use crate::validate::{TlsPlan, UpstreamAuthPlan, Validated};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ pub(super) fn secret(server: &Validated) -> KeysSecret {
         TlsPlan::Issued => entries.push(certificate("tls", serving_names(server))),
         TlsPlan::Secret(_) | TlsPlan::Off => {}
     }
-    entries.push(certificate("report", report_names(server)));
+    entries.push(certificate("report", vec![report_name(identity.namespace(), identity.name())]));
     entries.extend(assertion(&server.upstream_auth));
     entries.push(KeyEntry::ClientAuthority { file: "report-ca.crt".into() });
     KeysSecret {
@@ -104,12 +104,6 @@ fn serving_names(server: &Validated) -> Vec<String> {
         }
     }
     names
-}
-
-/// The operator connects to pods by address, and expects this name.
-fn report_names(server: &Validated) -> Vec<String> {
-    let identity = &server.identity;
-    service_hosts(identity.namespace(), identity.name(), &server.install.cluster_domain).into_iter().take(1).collect()
 }
 
 fn without_port(host: &str) -> &str {

@@ -3,7 +3,18 @@
 use crate::fixture::{build, catalog, change};
 use serde_json::{Value, json};
 use tollward_api::IdentityProvider;
-use tollward_desired::{Configuration, denied};
+use tollward_desired::{Configuration, Denied};
+
+/// What the configuration should become.
+fn denied(in_force: &str, providers: &[IdentityProvider]) -> Option<Configuration> {
+    tollward_desired::denied(in_force, providers)?.next
+}
+
+/// The generations of the providers whose lists it has.
+fn generations(in_force: &str, providers: &[IdentityProvider]) -> Vec<(String, Option<i64>)> {
+    let Denied { next: _, providers } = tollward_desired::denied(in_force, providers).unwrap();
+    providers.into_iter().map(|provider| (provider.name, provider.generation)).collect()
+}
 
 fn in_force() -> Configuration {
     build(&catalog()).configuration
@@ -41,9 +52,28 @@ fn a_revocation_reaches_every_tenant_of_a_provider() {
     inputs.server = change(&inputs.server, "/spec/auth/audience", json!({"value": tenants[0]}));
     let before = build(&inputs).configuration;
     let denying = change(&inputs.providers[0], "/spec/deny", json!([{"name": "laptop", "subject": "ada"}]));
+    assert_eq!(generations(before.text(), std::slice::from_ref(&denying)).len(), 1, "it is one provider");
     let after = denied(before.text(), &[denying]).unwrap();
     let lists: Vec<_> = after.config().identity_providers.iter().map(|provider| provider.deny.len()).collect();
     assert_eq!(lists, [1, 1]);
+}
+
+#[test]
+fn it_is_told_of_which_generation_of_a_provider_the_list_is() {
+    let of = |provider: &IdentityProvider, generation: i64| change(provider, "/metadata/generation", json!(generation));
+    let denying = of(&provider(json!([{"name": "laptop", "subject": "ada"}])), 7);
+    let name = format!("{}/{}", denying.metadata.namespace.clone().unwrap(), denying.metadata.name.clone().unwrap());
+    let told = |in_force: &Configuration, provider: &IdentityProvider| {
+        generations(in_force.text(), std::slice::from_ref(provider))
+    };
+    assert_eq!(told(&in_force(), &denying), [(name.clone(), Some(7))], "once it is brought in");
+    let with = denied(in_force().text(), std::slice::from_ref(&denying)).unwrap();
+    assert_eq!(told(&with, &of(&denying, 8)), [(name.clone(), Some(8))], "and while it is the same");
+    let moved = change(&of(&denying, 9), "/spec/external/issuer", json!("https://other.example.com"));
+    let broken = of(&provider(json!([{"name": "laptop"}])), 9);
+    for other in [moved, broken] {
+        assert_eq!(told(&with, &other), [(name.clone(), None)], "what can't be brought in is not there");
+    }
 }
 
 #[test]
@@ -65,6 +95,6 @@ fn a_list_of_another_provider_or_issuer_or_one_that_can_not_be_used_changes_noth
     for providers in [vec![elsewhere], vec![moved], vec![broken], Vec::new()] {
         assert!(denied(in_force.text(), &providers).is_none(), "{providers:?}");
     }
-    assert!(denied("{}", std::slice::from_ref(&denying)).is_none());
-    assert!(denied("", &[denying]).is_none());
+    assert!(tollward_desired::denied("{}", std::slice::from_ref(&denying)).is_none());
+    assert!(tollward_desired::denied("", &[denying]).is_none());
 }
