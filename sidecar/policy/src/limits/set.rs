@@ -68,8 +68,12 @@ pub struct Named {
     pub id: String,
     /// The tier; empty where it is not known yet.
     pub tier: String,
-    /// The rate.
+    /// The rate, as far as this replica enforces it by itself.
     pub rate: Rate,
+    /// The rate before it was divided among replicas.
+    pub whole: Rate,
+    /// As much must be able to come at once on each of them: the dearest call.
+    least: NonZeroU32,
 }
 
 impl Named {
@@ -90,13 +94,11 @@ pub struct Before {
 
 #[derive(Debug, Clone)]
 struct Limit {
-    id: String,
     matches: MatchConfig,
     per: Vec<Dimension>,
     costs: Vec<CostConfig>,
-    tiers: BTreeMap<String, (usize, Rate)>,
-    /// The rates before they were divided among replicas.
-    whole: BTreeMap<String, Rate>,
+    /// Positions among the set's rates, by tier.
+    tiers: BTreeMap<String, usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -155,21 +157,11 @@ impl LimitSet {
     #[must_use]
     pub fn shared_by(mut self, replicas: NonZeroU32) -> Self {
         for named in &mut self.rates {
-            named.rate = named.rate.share(replicas, NonZeroU32::MIN);
+            named.rate = named.whole.share(replicas, named.least);
         }
-        for policy in &mut self.policies {
-            for limit in &mut policy.limits {
-                let dearest = limit.costs.iter().map(|cost| cost.cost).max().unwrap_or(NonZeroU32::MIN);
-                for (slot, rate) in limit.tiers.values_mut() {
-                    *rate = rate.share(replicas, dearest);
-                    if let Some(named) = self.rates.get_mut(*slot) {
-                        named.rate = *rate;
-                    }
-                }
-            }
-            for (_, most) in policy.concurrency.iter_mut().flat_map(|limit| limit.tiers.values_mut()) {
-                *most = NonZeroU32::new(most.get() / replicas).unwrap_or(NonZeroU32::MIN);
-            }
+        let limits = self.policies.iter_mut().flat_map(|policy| &mut policy.concurrency);
+        for (_, most) in limits.flat_map(|limit| limit.tiers.values_mut()) {
+            *most = NonZeroU32::new(most.get() / replicas).unwrap_or(NonZeroU32::MIN);
         }
         self
     }
@@ -205,13 +197,12 @@ impl LimitSet {
         for policy in &self.policies {
             for limit in policy.limits.iter().filter(|limit| applies(&limit.matches, counted.operation)) {
                 let tier = policy.selection.tier_of(counted.principal, &limit.tiers);
-                if let Some((tier, (slot, rate))) = limit.tiers.get_key_value(tier) {
+                let named = limit.tiers.get(tier).and_then(|slot| Some((*slot, self.rates.get(*slot)?)));
+                if let Some((slot, Named { id, tier, rate, whole, least: _ })) = named {
                     let key = key_of(&limit.per, policy.tenant_claim.as_deref(), counted);
                     let cost = limit.cost(counted.operation);
-                    let shared = policy.store.zip(limit.whole.get(tier).copied());
-                    let shared = shared.map(|(store, whole)| Shared { store, whole });
-                    let charge = Charge { id: &limit.id, tier, slot: *slot, rate: *rate, shared, cost, key };
-                    charges.push((limit.per.len(), charge));
+                    let shared = policy.store.map(|store| Shared { store, whole: *whole });
+                    charges.push((limit.per.len(), Charge { id, tier, slot, rate: *rate, shared, cost, key }));
                 }
             }
         }
@@ -280,20 +271,12 @@ impl LimitSet {
         if costs.iter().any(|cost| cost.tools.is_empty()) {
             return Err(LimitError::CostOfNothing { policy: config.policy.clone(), limit: name.clone() });
         }
-        let dearest = costs.iter().map(|cost| cost.cost.get()).max().unwrap_or(1);
-        let mut compiled = BTreeMap::new();
+        let dearest = costs.iter().map(|cost| cost.cost).max().unwrap_or(NonZeroU32::MIN);
+        let mut slots = BTreeMap::new();
         for (tier, rate) in tiers {
-            let (slot, rate) = self.rate(config, name, tier, rate)?;
-            if dearest > rate.burst.get() {
-                let (policy, limit, tier) = (config.policy.clone(), name.clone(), tier.clone());
-                return Err(LimitError::CostTooLarge { policy, limit, tier, cost: dearest, burst: rate.burst.get() });
-            }
-            compiled.insert(tier.clone(), (slot, rate));
+            slots.insert(tier.clone(), self.rate(config, name, tier, rate, dearest)?);
         }
-        let id = id(config, name);
-        let whole = compiled.iter().map(|(tier, (_, rate))| (tier.clone(), *rate)).collect();
-        let (matches, per, costs) = (matches.clone(), per.clone(), costs.clone());
-        Ok(Limit { id, matches, per, costs, tiers: compiled, whole })
+        Ok(Limit { matches: matches.clone(), per: per.clone(), costs: costs.clone(), tiers: slots })
     }
 
     fn concurrency(&mut self, config: &RateLimitConfig, limit: &ConcurrencyConfig) -> Result<Concurrency, LimitError> {
@@ -315,19 +298,21 @@ impl LimitSet {
             return Err(LimitError::Nothing { policy: config.policy.clone() });
         }
         let mut slot = |name: &str, rate: &Option<RateConfig>| -> Result<Option<usize>, LimitError> {
-            rate.as_ref().map(|rate| Ok(self.rate(config, name, "", rate)?.0)).transpose()
+            rate.as_ref().map(|rate| self.rate(config, name, "", rate, NonZeroU32::MIN)).transpose()
         };
         let requests = slot(BEFORE_AUTHENTICATION, requests)?;
         Ok(Before { requests, failures: slot(FAILED_AUTHENTICATION, failures)? })
     }
 
+    /// The slot of a rate whose dearest call costs that much.
     fn rate(
         &mut self,
         config: &RateLimitConfig,
         limit: &str,
         tier: &str,
         rate: &RateConfig,
-    ) -> Result<(usize, Rate), LimitError> {
+        dearest: NonZeroU32,
+    ) -> Result<usize, LimitError> {
         let compiled = Rate::compile(rate).map_err(|error| {
             let (policy, limit, tier) = (config.policy.clone(), limit.to_owned(), tier.to_owned());
             match error {
@@ -337,8 +322,14 @@ impl LimitSet {
                 RateError::Slow(burst) => LimitError::RefillTooSlow { policy, limit, tier, burst },
             }
         })?;
-        self.rates.push(Named { id: id(config, limit), tier: tier.to_owned(), rate: compiled });
-        Ok((self.rates.len() - 1, compiled))
+        if dearest > compiled.burst {
+            let (policy, limit, tier) = (config.policy.clone(), limit.to_owned(), tier.to_owned());
+            let (cost, burst) = (dearest.get(), compiled.burst.get());
+            return Err(LimitError::CostTooLarge { policy, limit, tier, cost, burst });
+        }
+        let (id, tier) = (id(config, limit), tier.to_owned());
+        self.rates.push(Named { id, tier, rate: compiled, whole: compiled, least: dearest });
+        Ok(self.rates.len() - 1)
     }
 }
 
