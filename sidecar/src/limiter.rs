@@ -9,6 +9,7 @@ mod concurrency;
 mod gauge;
 mod key;
 mod local;
+mod refused;
 mod route;
 mod standing;
 mod store;
@@ -19,10 +20,11 @@ pub use bucket::{Bucket, Timer};
 pub use concurrency::Permit;
 pub use gauge::gauge;
 pub use local::Local;
+pub use refused::{Cause, Refused};
 pub use route::{Held, RouteLimiter};
 pub use standing::Standing;
-pub use store::{Cause, Charged, Charging, LimitStore, Refusal, at_once};
-pub use table::{Refused, Room, Table};
+pub use store::{Charged, Charging, LimitStore, Refusal, at_once};
+pub use table::{Room, Table};
 pub use tidy::tidy;
 
 use concurrency::Open;
@@ -97,7 +99,7 @@ impl<C: Clock + Clone> Limiter<C> {
         let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let mut keys: HashMap<&str, usize> = HashMap::new();
         for (name, table) in tables.iter() {
-            *keys.entry(&name.limit).or_default() += table.len();
+            *keys.entry(&name.limit).or_default() += table.keys();
         }
         keys.into_iter().map(|(limit, keys)| (limit.to_owned(), keys)).collect()
     }

@@ -1,6 +1,7 @@
 //! One limit of one tier: its rate, its counts and the time.
 
-use super::table::{Refused, Table};
+use super::refused::Refused;
+use super::table::Table;
 use governor::clock::{Clock, Reference as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,11 +37,6 @@ impl<C: Clock> Bucket<C> {
     /// The counts of a table by this rate.
     pub fn new(rate: Rate, table: Arc<Table>, timer: Timer<C>) -> Self {
         Self { rate, table, timer }
-    }
-
-    /// The rate.
-    pub fn rate(&self) -> &Rate {
-        &self.rate
     }
 
     /// Takes the cost out of the key's budget.

@@ -1,9 +1,9 @@
 //! Counts in this process.
 
 use super::bucket::Bucket;
+use super::refused::Refused;
 use super::standing::Standing;
-use super::store::{Cause, Charged, Charging, LimitStore, Refusal, at_once};
-use super::table::Refused;
+use super::store::{Charged, Charging, LimitStore, Refusal, at_once};
 use governor::clock::Clock;
 use tollward_policy::limits::Charge;
 
@@ -30,16 +30,12 @@ impl<C: Clock> Local<C> {
             let taken = match self.bucket(charge.slot) {
                 Some(bucket) => bucket.charge(&charge.key, charge.cost),
                 // A limit without state can't be counted, so it refuses.
-                None => Err(Refused::Exceeded(charge.rate.window)),
+                None => Err(Refused::exceeded(charge.rate.window)),
             };
             match taken {
                 Ok(admitted) => standings.push(standing.left(admitted.remaining, admitted.reset)),
-                Err(refused) => {
+                Err(Refused { cause, wait }) => {
                     self.refund_all(charges.get(..position).unwrap_or_default());
-                    let (cause, wait) = match refused {
-                        Refused::Exceeded(wait) => (Cause::Exceeded, wait),
-                        Refused::Full(wait) => (Cause::Full, wait),
-                    };
                     standings.push(standing.refused(wait));
                     return Err(Refusal { cause, standings });
                 }

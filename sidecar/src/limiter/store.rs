@@ -1,36 +1,17 @@
 //! Where counts are kept: one call charges all limits of a request at once, or none.
 
+use super::refused::Cause;
 use super::standing::Standing;
 use futures_util::future::{BoxFuture, Either, Ready, ready};
 use tollward_policy::limits::Charge;
-use tollward_policy::reason::Reason;
 
-/// Why a request was refused, and how its limits stand: the one that refused comes last.
+/// Why a request was refused, and how its limits stand: the one that refused comes last, and is what the cause is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Why.
     pub cause: Cause,
     /// The limits that were looked at.
     pub standings: Vec<Standing>,
-}
-
-/// Why a request was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// The last limit is exhausted.
-    Exceeded,
-    /// The last limit has no room to count another caller.
-    Full,
-}
-
-impl Cause {
-    /// The reason of such a refusal.
-    pub fn reason(self) -> Reason {
-        match self {
-            Self::Exceeded => Reason::RateLimited,
-            Self::Full => Reason::LimitsExhausted,
-        }
-    }
 }
 
 /// What becomes of a charge.

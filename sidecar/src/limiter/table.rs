@@ -8,6 +8,7 @@
 //! the time of one update. Refilled counts are looked for where a shard would have to grow, and by [`Table::tidy`].
 
 use super::key::{Hashed, KeyHasher, KeyId};
+use super::refused::Refused;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,15 +26,6 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Keys for which several tables together have room.
 #[derive(Debug)]
 pub struct Room(AtomicUsize);
-
-/// Why a charge was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// The budget is used up; when the charge would pass.
-    Exceeded(Duration),
-    /// There is no room for another count; when there may be.
-    Full(Duration),
-}
 
 /// Counts by key.
 #[derive(Debug)]
@@ -76,14 +68,14 @@ impl Table {
     /// Takes the cost out of a key's budget.
     pub fn charge(&self, key: &str, rate: &Rate, cost: u32, now: u64) -> Result<Admitted, Refused> {
         let id = self.hasher.id(key);
-        let Some(mut shard) = self.shard(id) else { return Err(Refused::Full(RETRY)) };
+        let Some(mut shard) = self.shard(id) else { return Err(Refused::full(RETRY)) };
         if let Some(arrival) = shard.arrivals.get_mut(&id) {
             *arrival = rate.settle(*arrival, now);
-            let admitted = rate.admit(*arrival, now, cost).map_err(Refused::Exceeded)?;
+            let admitted = rate.admit(*arrival, now, cost).map_err(Refused::exceeded)?;
             *arrival = admitted.arrival;
             return Ok(admitted);
         }
-        let admitted = rate.admit(0, now, cost).map_err(Refused::Exceeded)?;
+        let admitted = rate.admit(0, now, cost).map_err(Refused::exceeded)?;
         shard.make_room(self.per_shard, &self.room, now)?;
         shard.insert(id, admitted.arrival);
         Ok(admitted)
@@ -123,13 +115,8 @@ impl Table {
     }
 
     /// Keys that have a count.
-    pub fn len(&self) -> usize {
+    pub fn keys(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).arrivals.len()).sum()
-    }
-
-    /// True if no key has a count.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     fn shard(&self, id: KeyId) -> Option<MutexGuard<'_, Shard>> {
@@ -139,7 +126,7 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        self.room.give(self.len());
+        self.room.give(self.keys());
     }
 }
 
@@ -157,7 +144,7 @@ impl Shard {
             return Ok(());
         }
         let wait = Duration::from_nanos(self.none_before.saturating_sub(now));
-        Err(Refused::Full(if self.arrivals.len() < most { RETRY } else { wait }))
+        Err(Refused::full(if self.arrivals.len() < most { RETRY } else { wait }))
     }
 
     fn forget(&mut self, room: &Room, now: u64) {

@@ -1,7 +1,6 @@
 //! How often, and how many at once: every limit that matches is charged, or none.
 
 use super::authorize::Permitted;
-use crate::address::network_of;
 use crate::denial::Denial;
 use crate::limiter::Standing;
 use tollward_policy::limits::Counted;
@@ -36,13 +35,12 @@ pub(super) async fn charge(mut permitted: Permitted) -> Result<Charged, Denial> 
     let route = understood.route.clone();
     let mut standings = std::mem::take(&mut understood.before);
     let operation = understood.message.operation();
-    let address = network_of(understood.peer);
     let counted = Counted {
         principal: &understood.principal,
         operation,
         target_known: route.knows(&operation.target),
         server: &route.name,
-        address: &address,
+        address: &understood.address,
     };
     let id = || understood.message.id().map(|id| id.as_json().to_owned());
     let held = match route.limiter.hold(&route.limits.holds(&counted)) {

@@ -14,13 +14,13 @@
 use crate::address::network_of;
 use crate::authenticate::{Effort, Refusal};
 use crate::denial::Denial;
-use crate::limiter::{Bucket, Cause, Refused, Room, RouteLimiter, Standing, Table, Timer};
+use crate::limiter::{Bucket, Refused, Room, RouteLimiter, Standing, Table, Timer};
 use governor::clock::DefaultClock;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
-use tollward_policy::limits::{Before, LimitSet, Rate};
+use tollward_policy::limits::{Before, LimitSet, Named, Rate};
 use tollward_policy::reason::Reason;
 
 /// Failures at once. Many callers may share one address (an ingress, a company's gateway), and a flood of failures must
@@ -92,20 +92,19 @@ impl Attempt<'_> {
 
     fn pass(&self, before: Before, standings: &mut Vec<Standing>) -> Result<(), Denial> {
         let Before { requests, failures } = before;
-        let refused = |standings: &[Standing], standing: Standing, cause: Cause| {
-            let standings = standings.iter().cloned().chain([standing]).collect();
-            Err(Denial::new(cause.reason()).standings(standings).detail(TOO_MANY))
+        let refused = |standings: &[Standing], named: &Named, refused: Refused| {
+            let standings = standings.iter().cloned().chain([standing(named).refused(refused.wait)]).collect();
+            Err(Denial::new(refused.cause.reason()).standings(standings).detail(TOO_MANY))
         };
-        if let Some((bucket, standing)) = self.counted(failures)
+        if let Some((bucket, named)) = self.counted(failures)
             && let Err(wait) = bucket.look(&self.address)
         {
-            return refused(standings, standing.refused(wait), Cause::Exceeded);
+            return refused(standings, named, Refused::exceeded(wait));
         }
-        if let Some((bucket, standing)) = self.counted(requests) {
+        if let Some((bucket, named)) = self.counted(requests) {
             match bucket.charge(&self.address, 1) {
-                Ok(admitted) => standings.push(standing.left(admitted.remaining, admitted.reset)),
-                Err(Refused::Exceeded(wait)) => return refused(standings, standing.refused(wait), Cause::Exceeded),
-                Err(Refused::Full(wait)) => return refused(standings, standing.refused(wait), Cause::Full),
+                Ok(admitted) => standings.push(standing(named).left(admitted.remaining, admitted.reset)),
+                Err(refusal) => return refused(standings, named, refusal),
             }
         }
         Ok(())
@@ -121,10 +120,9 @@ impl Attempt<'_> {
         }
     }
 
-    fn counted(&self, slot: Option<usize>) -> Option<(&Bucket<DefaultClock>, Standing)> {
+    fn counted(&self, slot: Option<usize>) -> Option<(&Bucket<DefaultClock>, &Named)> {
         let slot = slot?;
-        let named = self.limits.rates().get(slot)?;
-        Some((self.limiter.bucket(slot)?, Standing::of(&named.id, &named.tier, &named.rate, 1)))
+        Some((self.limiter.bucket(slot)?, self.limits.rates().get(slot)?))
     }
 
     /// Takes one, for work that is about to be done: one for all of it, a token and its proof.
@@ -136,9 +134,9 @@ impl Attempt<'_> {
             Effort::Signature => &self.guesses.signatures,
             Effort::Question => &self.guesses.questions,
         };
-        bucket.charge(&self.address, 1).map_err(|refused| {
-            let (Refused::Exceeded(wait) | Refused::Full(wait)) = refused;
-            Refusal { retry_after: Some(wait), ..Refusal::new(Reason::RateLimited, TOO_MANY_GUESSES) }
+        bucket.charge(&self.address, 1).map_err(|refused| Refusal {
+            retry_after: Some(refused.wait),
+            ..Refusal::new(Reason::RateLimited, TOO_MANY_GUESSES)
         })?;
         self.taken = Some(bucket);
         Ok(())
@@ -154,12 +152,17 @@ impl Attempt<'_> {
         }
     }
 
-    /// It was no guess.
-    pub(super) fn give_back(self) {
+    /// It was no guess. Says by which address it was counted, for the limits of those who are known.
+    pub(super) fn give_back(self) -> String {
         if let Some(bucket) = self.taken {
             bucket.refund(&self.address, 1);
         }
+        self.address
     }
+}
+
+fn standing(named: &Named) -> Standing {
+    Standing::of(&named.id, &named.tier, &named.rate, 1)
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ const RETRY: Duration = Duration::from_secs(5);
 pub(super) struct Identified {
     pub(super) asked: Asked,
     pub(super) principal: Principal,
+    /// The address that it is counted by.
+    pub(super) address: String,
     /// How the limits of its address stand.
     pub(super) before: Vec<Standing>,
 }
@@ -52,10 +54,10 @@ pub(super) async fn identify(
             return Err(refused(&refusal, route, attempt).standings(before));
         }
     };
-    attempt.give_back();
+    let address = attempt.give_back();
     *next_nonce = sender.next_nonce().and_then(|nonce| HeaderValue::from_bytes(nonce.as_bytes()).ok());
     trail.called_by(&principal, &sender, &route.recorded_claims);
-    Ok(Identified { asked, principal, before })
+    Ok(Identified { asked, principal, address, before })
 }
 
 /// Only a bad token or proof is a failure or a guess: asking without one is how every client begins, so is a proof without a nonce, and

@@ -11,7 +11,6 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tollward_policy::config::HttpLimits;
@@ -22,7 +21,8 @@ use tollward_policy::reason::Reason;
 pub(super) struct Understood {
     pub(super) route: Arc<Route>,
     pub(super) principal: Principal,
-    pub(super) peer: SocketAddr,
+    /// The address that it is counted by.
+    pub(super) address: String,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
     pub(super) message: Message,
@@ -41,7 +41,7 @@ pub(super) async fn understand(
     capacity: &Capacity,
     trail: &mut Trail,
 ) -> Result<Understood, Denial> {
-    let Identified { asked, principal, before } = identified;
+    let Identified { asked, principal, address, before } = identified;
     let (routed, route) = (asked.routed, asked.route);
     let (parts, snapshot) = (routed.parts, routed.snapshot);
     let mut place = capacity.enter()?;
@@ -53,8 +53,8 @@ pub(super) async fn understand(
         _ => (envelope::transport(&parts.headers, &parts.method).map_err(denied)?, Bytes::new()),
     };
     trail.calls(&message, body.len(), &route.redactor, route.knows(&message.operation().target));
-    let (method, headers, peer) = (parts.method, parts.headers, routed.peer.address);
-    Ok(Understood { route, principal, peer, method, headers, message, body, place, before })
+    let (method, headers) = (parts.method, parts.headers);
+    Ok(Understood { route, principal, address, method, headers, message, body, place, before })
 }
 
 async fn read(body: &mut Incoming, limits: &HttpLimits, place: &mut Place) -> Result<Bytes, Denial> {

@@ -1,6 +1,7 @@
 //! What is forgotten, what is refused when there is no room, and what memory follows.
 
-use super::{Refused, Room, SHARDS, Table};
+use super::{Room, SHARDS, Table};
+use crate::limiter::{Cause, Refused};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -27,13 +28,13 @@ fn a_budget_in_use_is_never_forgotten_however_many_callers_come() {
         table.charge("attacker", &rate, 1, 0).unwrap();
     }
     let full = (0..100_000).filter(|number| table.charge(&number.to_string(), &rate, 1, 0).is_err()).count();
-    assert!(full > 90_000 && table.len() <= 10 * SHARDS, "{full} refused, {} kept", table.len());
-    assert!(matches!(table.charge("attacker", &rate, 1, 0), Err(Refused::Exceeded(_))));
+    assert!(full > 90_000 && table.keys() <= 10 * SHARDS, "{full} refused, {} kept", table.keys());
+    assert!(matches!(table.charge("attacker", &rate, 1, 0), Err(Refused { cause: Cause::Exceeded, .. })));
     for turn in 0..SHARDS {
         table.tidy(turn, SECOND);
     }
     assert!(
-        matches!(table.charge("attacker", &rate, 2, SECOND), Err(Refused::Exceeded(_))),
+        matches!(table.charge("attacker", &rate, 2, SECOND), Err(Refused { cause: Cause::Exceeded, .. })),
         "one of three is refilled"
     );
     assert!(table.charge("attacker", &rate, 1, SECOND).is_ok());
@@ -44,7 +45,7 @@ fn a_newcomer_without_room_is_told_when_the_first_count_is_refilled() {
     let (table, rate) = (table(SHARDS), rate(5));
     let mut refused = None;
     for number in 0..10_000 {
-        if let Err(Refused::Full(wait)) = table.charge(&format!("caller {number}"), &rate, 2, 0) {
+        if let Err(Refused { cause: Cause::Full, wait }) = table.charge(&format!("caller {number}"), &rate, 2, 0) {
             refused = Some((number, wait));
             break;
         }
@@ -63,7 +64,7 @@ fn tables_share_their_room_and_give_it_back() {
     for number in 0..100 {
         one.charge(&number.to_string(), &rate, 1, 0).unwrap();
     }
-    assert!(matches!(other.charge("a", &rate, 1, 0), Err(Refused::Full(_))));
+    assert!(matches!(other.charge("a", &rate, 1, 0), Err(Refused { cause: Cause::Full, .. })));
     one.refund("7", &rate, 1, 0);
     assert!(other.charge("a", &rate, 1, 0).is_ok(), "a refund that leaves nothing owed frees its place");
     drop(one);
@@ -74,7 +75,7 @@ fn tables_share_their_room_and_give_it_back() {
     for turn in 0..SHARDS {
         other.tidy(turn, SECOND);
     }
-    assert!(other.is_empty() && other.charge("b", &rate, 1, SECOND).is_ok());
+    assert!(other.keys() == 0 && other.charge("b", &rate, 1, SECOND).is_ok());
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn memory_follows_the_callers_that_owe_something() {
     for turn in 0..SHARDS {
         table.tidy(turn, 10_000 * SECOND);
     }
-    assert!(table.is_empty() && capacity() <= 64 * SHARDS, "{}", capacity());
+    assert!(table.keys() == 0 && capacity() <= 64 * SHARDS, "{}", capacity());
 }
 
 /// One step of a history.
@@ -136,13 +137,13 @@ proptest! {
                 Step::Charge { key, cost } => {
                     let arrival = reference.get(&key).copied().unwrap_or_default();
                     match (small.charge(&format!("{key}"), &rate, cost, now), rate.admit(arrival, now, cost)) {
-                        (Err(Refused::Full(_)), _) => prop_assert!(arrival <= now, "a live count is never refused for room"),
+                        (Err(Refused { cause: Cause::Full, .. }), _) => prop_assert!(arrival <= now, "a live count is never refused for room"),
                         (Ok(got), Ok(expected)) => {
                             prop_assert_eq!(got, expected);
                             reference.insert(key, expected.arrival);
                             last = Some((key, cost));
                         }
-                        (Err(Refused::Exceeded(got)), Err(expected)) => prop_assert_eq!(got, expected),
+                        (Err(Refused { cause: Cause::Exceeded, wait: got }), Err(expected)) => prop_assert_eq!(got, expected),
                         (got, expected) => prop_assert!(false, "{:?} instead of {:?}", got, expected),
                     }
                 }
