@@ -26,6 +26,14 @@ pub(crate) fn union(place: &str, discriminator: &str, value: &str, inner: &str) 
     )
 }
 
+/// A burst that leaves something of the budget to refill.
+pub(crate) fn burst() -> Rule {
+    rule(
+        "!has(self.burst) || self.requests == 1 || self.burst < self.requests",
+        "burst must be less than requests: of the budget, burst may come at once and the rest is refilled evenly",
+    )
+}
+
 /// Exactly one of the fields must be set.
 pub(crate) fn exactly_one(fields: &[&str], message: &str) -> Rule {
     let terms: Vec<_> = fields.iter().map(|field| format!("(has(self.{field}) ? 1 : 0)")).collect();

@@ -26,10 +26,7 @@ pub struct BeforeAuthentication {
 /// The rate of an address. In any window of this length, whenever it starts, at most `requests` pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = cel::rule(
-    "!has(self.burst) || self.requests == 1 || self.burst < self.requests",
-    "burst must be less than requests: of the budget, burst may come at once and the rest is refilled evenly",
-))]
+#[x_kube(validation = cel::burst())]
 pub struct AddressRate {
     /// The most requests in any window.
     #[schemars(range(min = 1, max = 1_000_000_000))]

@@ -51,10 +51,7 @@ pub struct ToolCost {
 /// The rate of a tier. In any window of this length, whenever it starts, at most `requests` pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = cel::rule(
-    "!has(self.burst) || self.requests == 1 || self.burst < self.requests",
-    "burst must be less than requests: of the budget, burst may come at once and the rest is refilled evenly",
-))]
+#[x_kube(validation = cel::burst())]
 pub struct LimitRate {
     /// The tier.
     #[serde(default = "default_tier")]
