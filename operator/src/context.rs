@@ -9,6 +9,7 @@ use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::report::{ReportBook, ReportSource};
 use crate::retiring::Retiring;
+use crate::sharing::Sharing;
 use kube::Client;
 use std::sync::Arc;
 use tollward_desired::InstallSettings;
@@ -32,6 +33,8 @@ pub struct Context {
     pub reports: Arc<dyn ReportSource>,
     /// Keys that pods still roll away from.
     pub retiring: Retiring,
+    /// How many replicas share the limits of each server.
+    pub sharing: Sharing,
     /// What they answered last.
     pub book: ReportBook,
     /// Asks issuers for their metadata.

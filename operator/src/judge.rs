@@ -13,6 +13,7 @@ use crate::cache::Caches;
 use crate::child::ChildKind;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Resource as _, ResourceExt as _};
+use std::num::NonZeroU32;
 use tollward_api::condition::{ConditionReason, ConditionType};
 use tollward_api::mcpserver::SourceType;
 use tollward_api::{IdentityProvider, MCPServer};
@@ -27,6 +28,8 @@ pub(crate) struct Judged {
     pub(crate) next: Validated,
     /// The digest of the configuration in force.
     pub(crate) in_force: Option<String>,
+    /// The replicas among which it divides limits.
+    pub(crate) sharing: Option<NonZeroU32>,
 }
 
 /// Judges a server.
@@ -35,7 +38,7 @@ pub(crate) fn judge_server(
     caches: &Caches,
     install: &InstallSettings,
 ) -> Result<Judged, Vec<Finding>> {
-    let (generation, in_force) = in_force(server, caches);
+    let InForce { generation, digest: in_force, sharing } = in_force(server, caches);
     let inputs = resolve::resolve(server, generation, caches, install);
     let mut found = services(server, caches);
     found.extend(unreadable_policies(server, caches));
@@ -48,7 +51,7 @@ pub(crate) fn judge_server(
         }
     };
     let later = Inputs { generation: generation.saturating_add(1), ..inputs };
-    Ok(Judged { validated, next: validate(&later)?, in_force })
+    Ok(Judged { validated, next: validate(&later)?, in_force, sharing })
 }
 
 /// What is wrong with a provider itself, whoever refers to it.
@@ -81,18 +84,35 @@ fn referring(provider: &IdentityProvider, namespace: &str) -> Option<MCPServer> 
     Some(server)
 }
 
-/// Generation and digest of the configuration that pods are given now.
-fn in_force(server: &MCPServer, caches: &Caches) -> (i64, Option<String>) {
+/// What matters of the configuration that pods are given now.
+struct InForce {
+    generation: i64,
+    digest: Option<String>,
+    sharing: Option<NonZeroU32>,
+}
+
+fn in_force(server: &MCPServer, caches: &Caches) -> InForce {
     #[derive(serde::Deserialize)]
     struct Header {
         generation: i64,
+        #[serde(default)]
+        routes: Vec<Share>,
     }
-    match caches.configuration(&server.namespace().unwrap_or_default(), &server.name_any()) {
-        Some((_, text)) => {
-            let generation = serde_json::from_str(&text).map_or(1, |Header { generation }| generation.max(1));
-            (generation, Some(digest::of(text.as_bytes())))
+    #[derive(serde::Deserialize)]
+    struct Share {
+        replicas: Option<NonZeroU32>,
+    }
+    let Some((_, text)) = caches.configuration(&server.namespace().unwrap_or_default(), &server.name_any()) else {
+        return InForce { generation: 1, digest: None, sharing: None };
+    };
+    let digest = Some(digest::of(text.as_bytes()));
+    match serde_json::from_str(&text) {
+        Ok(Header { generation, routes }) => {
+            // One is not written.
+            let sharing = routes.first().map(|route| route.replicas.unwrap_or(NonZeroU32::MIN));
+            InForce { generation: generation.max(1), digest, sharing }
         }
-        None => (1, None),
+        Err(_) => InForce { generation: 1, digest, sharing: None },
     }
 }
 

@@ -33,6 +33,7 @@ pub mod report;
 pub mod retiring;
 pub mod run;
 pub mod server;
+pub mod sharing;
 pub mod status;
 pub mod subject;
 pub mod trigger;

@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::observe::{Observed, routes};
 use crate::report::{MutualTls, ReportBook, ReportSource};
 use crate::retiring::Retiring;
+use crate::sharing::Sharing;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -133,6 +134,7 @@ pub async fn start(setup: Setup) -> Result<Running, RunError> {
         discoveries: Discoveries::new(setup.discovery, queues, setup.clock.clone()),
         clock: setup.clock,
         attempts: Attempts::default(),
+        sharing: Sharing::default(),
         metrics: Metrics::new(&setup.telemetry),
     });
     Ok(Running { observe, caches, context, leadership, ready, watches, listener: tasks, last })

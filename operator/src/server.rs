@@ -43,6 +43,7 @@ pub async fn reconcile(server: Arc<Server>, context: Arc<Context>) -> (Option<Du
         // Children go with their owner; there is nothing else to clean up.
         context.attempts.forget(&uid);
         context.book.forget(&uid);
+        context.sharing.forget(&uid);
         return (None, "deleted");
     }
     let outcome = match tokio::time::timeout(DEADLINE, look(&server, &context)).await {
@@ -74,7 +75,9 @@ pub async fn reconcile(server: Arc<Server>, context: Arc<Context>) -> (Option<Du
         }
         Next::Retry => context.attempts.failed(&uid),
     };
-    (Some(pause), outcome.result())
+    // What replicas share may change although nothing happens.
+    let share = context.sharing.next_look(&uid, context.clock.now());
+    (Some(share.map_or(pause, |share| pause.min(share))), outcome.result())
 }
 
 /// The stages. Every way out is an outcome, so that the status can tell it.

@@ -214,7 +214,7 @@ fn route(server: &Validated, place: &Place) -> RouteConfig {
         rules: server.rules.clone(),
         rate_limits: rate_limits(server, place),
         replicas: match place {
-            Place::Pod => server.replicas(),
+            Place::Pod => server.sharing(),
             Place::Local(_) => NonZeroU32::MIN,
         },
         session: SessionConfig { keys: session_keys(place), max_age_seconds: server.session_seconds },

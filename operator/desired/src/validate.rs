@@ -64,6 +64,8 @@ pub struct Validated {
     pub(crate) session_seconds: u32,
     pub(crate) audit: AuditConfig,
     pub(crate) install: InstallSettings,
+    /// Replicas that share the limits; as many as the specification wants if nobody counted them.
+    pub(crate) counted: Option<NonZeroU32>,
 }
 
 impl Validated {
@@ -85,6 +87,17 @@ impl Validated {
     /// Its limits, as the data plane gets them.
     pub fn rate_limits(&self) -> &[RateLimitConfig] {
         &self.rate_limits
+    }
+
+    /// The replicas among which limits are divided.
+    pub fn sharing(&self) -> NonZeroU32 {
+        self.counted.unwrap_or_else(|| self.replicas())
+    }
+
+    /// With that many replicas to share the limits, whatever the specification wants.
+    #[must_use]
+    pub fn shared_by(self, replicas: NonZeroU32) -> Self {
+        Self { counted: Some(replicas), ..self }
     }
 
     /// Where it is reached.
@@ -159,5 +172,6 @@ fn judge(inputs: &Inputs, findings: &mut Findings) -> Option<Validated> {
         session_seconds: session_seconds?,
         audit,
         install: inputs.install.clone(),
+        counted: None,
     })
 }

@@ -23,6 +23,7 @@ mod programmed;
 mod providers;
 mod references;
 mod rights;
+mod sharing;
 mod world;
 
 // The very tables that the definitions' own crate evaluates without an API server.
