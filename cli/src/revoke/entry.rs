@@ -6,6 +6,9 @@ use anyhow::{Context as _, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tollward_api::duration::GoDuration;
+use tollward_api::identityprovider::ExternalProvider;
+use tollward_desired::{claim_names, issuers_of};
+use tollward_policy::config::ClaimNames;
 
 /// How much longer than its token an entry lasts: clocks may differ, and Tollward grants a leeway.
 const AFTERLIFE: SignedDuration = SignedDuration::from_hours(1);
@@ -60,15 +63,22 @@ pub(super) fn entry(arguments: &RevokeArguments, setting: &Setting<'_>) -> anyho
     Ok(Value::Object(fields))
 }
 
-/// What names one token: its subject and its id, or its age if it has no id.
+/// What names one token: its subject and its id, or its age if it has no id. By the claims that the data plane compares with
+/// entries: a subject out of another claim would be an entry that refuses nobody.
 fn about(token: &Claims, provider: &Value) -> anyhow::Result<Map<String, Value>> {
-    let issuer = provider.pointer("/spec/external/issuer").and_then(Value::as_str);
-    let own = token.text(&["iss".to_owned()]);
-    ensure!(issuer.is_none() || own == issuer, "the token is of another issuer than this IdentityProvider");
-    let subject = token.text(&claims(provider, "subject", &["sub"]));
+    let external = provider.pointer("/spec/external").cloned().unwrap_or_default();
+    let external: ExternalProvider = serde_json::from_value(external).context(
+        "this program can't read the IdentityProvider, so that it is not known which claims count; revoke by --subject, --client \
+         or --issued-before",
+    )?;
+    let own = token.text(&["iss".to_owned()]).unwrap_or_default();
+    let issuers = issuers_of(&external);
+    ensure!(issuers.iter().any(|issuer| issuer == own), "the token is of another issuer than this IdentityProvider");
+    let ClaimNames { scopes: _, client: _, subject, token_id, groups: _, roles: _ } = claim_names(&external);
+    let subject = token.text(&[subject]);
     let subject = subject.context("the token names no subject; revoke by --client or --issued-before")?;
     let mut fields = Map::from_iter([("subject".to_owned(), json!(subject))]);
-    if let Some(id) = token.text(&claims(provider, "tokenId", &["jti", "uti"])) {
+    if let Some(id) = token.text(&token_id) {
         fields.insert("tokenId".into(), id.into());
     } else {
         let issued_at = token.seconds("iat").and_then(|seconds| Timestamp::from_second(seconds.checked_add(1)?).ok());
@@ -80,16 +90,6 @@ fn about(token: &Claims, provider: &Value) -> anyhow::Result<Map<String, Value>>
         fields.insert("until".into(), expiry.checked_add(AFTERLIFE)?.to_string().into());
     }
     Ok(fields)
-}
-
-/// The names of claims that the provider looks at.
-fn claims(provider: &Value, field: &str, preset: &[&str]) -> Vec<String> {
-    let owned = |text: &str| text.to_owned();
-    match provider.pointer(&format!("/spec/external/claims/{field}")) {
-        Some(Value::String(name)) => vec![name.clone()],
-        Some(Value::Array(names)) if !names.is_empty() => names.iter().filter_map(Value::as_str).map(owned).collect(),
-        _ => preset.iter().copied().map(owned).collect(),
-    }
 }
 
 fn leeway(provider: &Value) -> SignedDuration {

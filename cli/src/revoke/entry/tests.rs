@@ -77,3 +77,36 @@ fn a_token_without_an_id_is_named_by_its_age() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+
+#[test]
+fn a_token_is_named_by_the_claims_that_the_data_plane_looks_at() {
+    let entra = |external: Value| json!({"spec": {"external": external}});
+    let one = entra(json!({"preset": "Entra", "issuer": format!("https://login.microsoftonline.com/{TENANT}/v2.0")}));
+    let several = entra(json!({
+        "preset": "Entra", "issuer": "https://login.microsoftonline.com/{tenantid}/v2.0", "tenants": [TENANT],
+    }));
+    let token = |tenant: &str| {
+        let issuer = format!("https://login.microsoftonline.com/{tenant}/v2.0");
+        json!({"iss": issuer, "sub": "differs from app to app", "oid": "690222be-ff1a", "uti": "u-1", "jti": "t-1"})
+    };
+    for provider in [&one, &several] {
+        let made = made(&["--token", "f"], Some(&token(TENANT)), provider).unwrap();
+        assert_eq!((&made["subject"], &made["tokenId"]), (&json!("690222be-ff1a"), &json!("u-1")));
+    }
+    let other = token("fa15d692-e9c7-4460-a743-29f2956fd429");
+    for provider in [&one, &several] {
+        let error = made(&["--token", "f"], Some(&other), provider).unwrap_err();
+        assert!(error.contains("another issuer"), "{error}");
+    }
+}
+
+#[test]
+fn without_knowing_the_providers_claims_no_token_is_named() {
+    let newer = json!({"spec": {"external": {"preset": "Newer", "issuer": "https://idp.example"}}});
+    let token = json!({"iss": "https://idp.example", "sub": "ada", "jti": "t"});
+    let error = made(&["--token", "f"], Some(&token), &newer).unwrap_err();
+    assert!(error.contains("--subject"), "{error}");
+    assert!(made(&["--subject", "ada"], None, &newer).is_ok(), "what was typed needs no preset");
+}

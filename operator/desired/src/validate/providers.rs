@@ -281,6 +281,12 @@ fn claims(selected: Option<&ClaimSelection>, row: &Row) -> ClaimNames {
         scopes: names(row.scopes),
         client: names(row.client),
         subject: row.subject.to_owned(),
+/// Which claims of a provider's tokens carry what, also if something else about it is wrong.
+pub fn claim_names(external: &ExternalProvider) -> ClaimNames {
+    let version_1 = issuers::of(external).is_ok_and(|issuers| issuers.iter().any(|issuer| issuer.version_1));
+    claims(external.claims.as_ref(), &presets::row(external.preset, version_1))
+}
+
         token_id: names(row.token_id),
         groups: names(row.groups),
         roles: names(row.roles),
