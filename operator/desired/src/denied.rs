@@ -66,7 +66,7 @@ fn list(config: &ProviderConfig, providers: &[IdentityProvider]) -> Option<List>
         key_of(provider) == resource_of(&config.name) && issuers.contains(&config.issuer)
     };
     let provider = providers.iter().find(is_it)?;
-    Some(List { entries: deny_list(&provider.spec.deny)?, generation: provider.metadata.generation })
+    Some(List { entries: deny_list(provider)?, generation: provider.metadata.generation })
 }
 
 fn by_resource(config: &SidecarConfig, lists: &[Option<List>]) -> Vec<DeniedProvider> {

@@ -125,7 +125,14 @@ fn is_tenant(text: &str) -> bool {
 
 /// Whether a text is a GUID in any case, as client ids of Entra are.
 pub(crate) fn is_guid(text: &str) -> bool {
-    is_tenant(&text.to_ascii_lowercase())
+    is_tenant(text)
+}
+
+/// A text as it stands in tokens of a preset. Entra's GUIDs are written in any case by people and programs, and in lower case
+/// by Entra.
+pub(crate) fn as_in_tokens(preset: Preset, text: String) -> String {
+    let lower = text.to_ascii_lowercase();
+    if preset == Preset::Entra && is_guid(&lower) { lower } else { text }
 }
 
 /// The values that a key's `issuer` may have in the key sets of an Entra tenant: its own, or the template for all of them

@@ -5,8 +5,8 @@
 //! leaving something out, and an entry about a client refuses every token of an issuer that names no clients: loudly,
 //! instead of nobody in silence.
 //!
-//! A caller is also who acts for somebody (`act`, RFC 8693 section 4.1), at any place of the chain, and a client or an id may
-//! stand in any of the claims that the provider is configured to look at.
+//! A caller is also who acts for somebody (`act`, RFC 8693 section 4.1), at any place of the chain. A subject may stand in `sub`
+//! as well as in the claim that names it, and a client or an id in any of the claims that the provider is configured to look at.
 //!
 //! Costs: nothing without entries; else three look-ups by hash, and a comparison per entry with the same subject, client
 //! or id. Only tokens that name no client or no id are compared with every entry that is about one.
@@ -112,10 +112,11 @@ struct Facts<'t> {
 }
 
 impl<'t> Facts<'t> {
+    /// `sub` too where another claim names the subject: whoever reads a token to name its holder finds it there.
     fn subjects(&self) -> impl Iterator<Item = &'t str> {
         let name = self.list.subject_claim.as_str();
         let acting = self.actors().flat_map(move |actor| [text(actor, name), text(actor, "sub")]).flatten();
-        std::iter::once(self.token.subject.as_str()).chain(acting)
+        std::iter::once(self.token.subject.as_str()).chain(text(&self.token.claims, "sub")).chain(acting)
     }
 
     fn clients(&self) -> impl Iterator<Item = &'t str> {

@@ -20,7 +20,8 @@ pub struct DenyEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub reason: Option<String>,
-    /// The caller, as `sub` of the token or the claim that `external.claims.subject` names, and as an actor in `act`.
+    /// The caller, as it stands in `sub` of the token, in the claim that the preset or `external.claims.subject` names (`oid`
+    /// at Entra), or as an actor in `act`. Audit records have it as the caller's subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     #[x_kube(validation = cel::token_name("deny.subject"))]

@@ -46,8 +46,8 @@ fn impossible(plan: &ProviderPlan, audience: &str) -> Option<&'static str> {
     match plan.preset {
         // Version 1.0 may have the Application ID URI instead.
         Preset::Entra if plan.issuer().ends_with("/v2.0") && !is_guid(audience) => Some(
-            "Entra writes the client id of the API's app registration, a GUID, into aud of version 2.0 tokens; set \
-             audience.value to it",
+            "Entra writes the client id of the API's app registration, a GUID in lower case, into aud of version 2.0 tokens; \
+             set audience.value to it",
         ),
         Preset::Google if audience.ends_with(".apps.googleusercontent.com") => Some(
             "what Google signs for an OAuth client id is an ID token of somebody's sign-in; let programs ask for an identity \

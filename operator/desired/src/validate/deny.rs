@@ -1,7 +1,9 @@
 //! Entries of `deny` as the data plane has them.
 
+use crate::issuers::as_in_tokens;
 use std::collections::BTreeSet;
-use tollward_api::identityprovider::DenyEntry;
+use tollward_api::IdentityProvider;
+use tollward_api::identityprovider::{DenyEntry, Preset};
 use tollward_policy::config::DenyConfig;
 
 /// The most bytes of all entries of a provider: a configuration has to fit into a ConfigMap with everything else.
@@ -10,12 +12,14 @@ const MAX_BYTES: usize = 400_000;
 const MAX_ENTRIES: usize = 1000;
 
 /// The entries, if they can be used.
-pub(crate) fn list(entries: &[DenyEntry]) -> Option<Vec<DenyConfig>> {
-    judge(entries, &mut drop)
+pub(crate) fn list(provider: &IdentityProvider) -> Option<Vec<DenyConfig>> {
+    judge(provider, &mut drop)
 }
 
 /// Compiles the entries. A refused list must not become a shorter one, so that one wrong entry refuses all.
-pub(super) fn judge(entries: &[DenyEntry], refuse: &mut impl FnMut(String)) -> Option<Vec<DenyConfig>> {
+pub(super) fn judge(provider: &IdentityProvider, refuse: &mut impl FnMut(String)) -> Option<Vec<DenyConfig>> {
+    let entries = provider.spec.deny.as_slice();
+    let preset = provider.spec.external.as_ref().map_or(Preset::Generic, |external| external.preset);
     let mut fine = true;
     let mut wrong = |message: String| {
         refuse(message);
@@ -49,15 +53,16 @@ pub(super) fn judge(entries: &[DenyEntry], refuse: &mut impl FnMut(String)) -> O
             "spec.deny has {bytes} bytes, at most {MAX_BYTES} fit; remove entries that ended, or deny by issuedBefore"
         ));
     }
-    fine.then(|| entries.iter().map(compile).collect())
+    fine.then(|| entries.iter().map(|entry| compile(entry, preset)).collect())
 }
 
-fn compile(entry: &DenyEntry) -> DenyConfig {
+fn compile(entry: &DenyEntry, preset: Preset) -> DenyConfig {
     let DenyEntry { name, reason: _, subject, client, token_id, issued_before, until } = entry.clone();
     DenyConfig {
         name,
-        subject,
-        client,
+        // An entry that no token can match would look like one that is enforced.
+        subject: subject.map(|subject| as_in_tokens(preset, subject)),
+        client: client.map(|client| as_in_tokens(preset, client)),
         token_id,
         // A token's times are whole seconds: rounded up, both keep out more, never less.
         issued_before: issued_before.map(|time| seconds_up(time.0)),

@@ -167,7 +167,7 @@ fn judge_one(
     if lifetime.is_none() {
         refuse(key, "spec.external.maxTokenLifetime must be from 1s to 8760h", findings);
     }
-    let deny = deny::judge(&provider.spec.deny, &mut |message| refuse(key, message, findings));
+    let deny = deny::judge(provider, &mut |message| refuse(key, message, findings));
     let introspection = match &external.introspection {
         None => Some(None),
         Some(wanted) => introspection::judge(key, wanted, &mut |message| refuse(key, message, findings)).map(Some),

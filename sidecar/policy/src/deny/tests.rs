@@ -114,6 +114,18 @@ fn a_client_and_an_id_may_stand_in_any_of_their_claims() {
     assert!(!refused(json!({"client": "web"}), with(ada(), "azp", json!(["web"]))), "not text");
 }
 
+/// Entra's subject is `oid`, and its tokens have a `sub` as well: whoever reads a token names what stands under `sub`.
+#[test]
+fn a_caller_is_meant_by_sub_also_where_another_claim_names_the_subject() {
+    let mut provider = provider(&json!([{"name": "x", "subject": "pairwise"}]));
+    provider.claims.subject = "oid".into();
+    let list = DenyList::compile(&provider).unwrap();
+    let entra = TokenPrincipal { subject: "4711".into(), ..token(&with(ada(), "sub", json!("pairwise"))) };
+    assert_eq!(list.refuses(&entra, NOW), Some("x"));
+    let other = TokenPrincipal { subject: "4711".into(), ..token(&ada()) };
+    assert_eq!(list.refuses(&other, NOW), None);
+}
+
 #[test]
 fn who_acts_for_somebody_is_a_caller_too() {
     let acting = |act: Value| with(ada(), "act", act);
