@@ -7,6 +7,9 @@ use url::Url;
 /// Stands for a tenant in the issuer of a provider with several.
 const TENANT: &str = "{tenantid}";
 
+/// Who signs identity tokens of service accounts.
+pub(crate) const GOOGLE: &str = "Google";
+
 /// One issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Issuer {
@@ -123,7 +126,19 @@ fn is_tenant(text: &str) -> bool {
     lengths.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
 }
 
-/// Whether a text is a GUID in any case, as client ids of Entra are.
+/// Whose name an issuer has that signs tokens for everybody who has an account there, for any audience that they name
+/// (cloud.google.com/docs/authentication/get-id-token, docs.github.com/actions/reference/security/oidc, and the keyword
+/// `id_tokens` of docs.gitlab.com/ci/yaml).
+pub(crate) fn open_to_all(issuer: &str) -> Option<&'static str> {
+    match issuer {
+        "https://accounts.google.com" => Some(GOOGLE),
+        "https://token.actions.githubusercontent.com" => Some("GitHub"),
+        "https://gitlab.com" => Some("GitLab"),
+        _ => None,
+    }
+}
+
+/// Whether a text is a GUID as Entra's tokens have it: in lower case, however it is written elsewhere.
 pub(crate) fn is_guid(text: &str) -> bool {
     is_tenant(text)
 }

@@ -3,7 +3,7 @@
 use super::EndpointPlan;
 use super::providers::ProviderPlan;
 use crate::finding::Findings;
-use crate::issuers::is_guid;
+use crate::issuers::{GOOGLE, is_guid};
 use tollward_api::condition::ConditionReason;
 use tollward_api::identityprovider::Preset;
 use tollward_api::mcpserver::AuthSpec;
@@ -43,15 +43,17 @@ pub(super) fn judge(
 
 /// Why the vendor can't issue a token for this audience, and what to do.
 fn impossible(plan: &ProviderPlan, audience: &str) -> Option<&'static str> {
+    if plan.open_to_all() == Some(GOOGLE) && audience.ends_with(".apps.googleusercontent.com") {
+        return Some(
+            "what Google signs for an OAuth client id is an ID token of somebody's sign-in; let programs ask for an identity \
+             token with the server's URL as audience, and leave audience out",
+        );
+    }
     match plan.preset {
         // Version 1.0 may have the Application ID URI instead.
         Preset::Entra if plan.issuer().ends_with("/v2.0") && !is_guid(audience) => Some(
             "Entra writes the client id of the API's app registration, a GUID in lower case, into aud of version 2.0 tokens; \
              set audience.value to it",
-        ),
-        Preset::Google if audience.ends_with(".apps.googleusercontent.com") => Some(
-            "what Google signs for an OAuth client id is an ID token of somebody's sign-in; let programs ask for an identity \
-             token with the server's URL as audience, and leave audience out",
         ),
         Preset::Generic
         | Preset::Auth0

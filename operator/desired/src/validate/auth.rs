@@ -2,6 +2,7 @@
 
 use super::{EndpointPlan, ProviderPlan, audience, sender};
 use crate::finding::Findings;
+use crate::issuers::{GOOGLE, as_in_tokens};
 use std::collections::BTreeMap;
 use tollward_api::condition::ConditionReason;
 use tollward_api::identityprovider::Preset;
@@ -55,6 +56,7 @@ fn judge_oauth(
         Some(list) => clients(list, findings)?,
     };
     refuse_strangers(providers, &clients, findings)?;
+    refuse_capitals(providers, &clients, findings)?;
     let audience = audience::judge(spec, endpoint, providers, findings)?;
     let sender_constraint = match &spec.sender_constraint {
         None => None,
@@ -71,16 +73,33 @@ fn judge_oauth(
     })
 }
 
-/// Anybody with an account at Google may have it sign a token for any audience: only a list of clients tells whose it is.
+/// Anybody with an account at Google may have it sign a token for any audience: only a list of clients tells whose it is. The
+/// issuer counts, whatever the preset.
 fn refuse_strangers(providers: &[ProviderPlan], clients: &Clients, findings: &mut Findings) -> Option<()> {
-    let is_open = |plan: &&ProviderPlan| plan.preset == Preset::Google && clients.ids.is_empty();
-    let Some(google) = providers.iter().find(is_open).map(ProviderPlan::key) else {
+    if !clients.ids.is_empty() {
+        return Some(());
+    }
+    let open = providers.iter().find_map(|plan| Some((plan.key(), plan.open_to_all()?)));
+    let Some((key, whose)) = open else {
         return Some(());
     };
+    let list = if whose == GOOGLE { "the unique ids of the service accounts" } else { "the clients" };
     let message = format!(
-        "spec.auth.clients: whoever has an account at Google may have IdentityProvider `{google}` sign a token for this server; \
-         list the unique ids of the service accounts that may call in clients.allow"
+        "spec.auth.clients: whoever has an account at {whose} may have IdentityProvider `{key}` sign a token for this server; \
+         list {list} that may call in clients.allow"
     );
+    findings.server(ConditionReason::Invalid, message);
+    None
+}
+
+/// Ids are compared exactly, and no token of Entra has a GUID with capitals.
+fn refuse_capitals(providers: &[ProviderPlan], clients: &Clients, findings: &mut Findings) -> Option<()> {
+    let of_entra = providers.iter().all(|plan| plan.preset == Preset::Entra);
+    let is_other = |id: &&String| as_in_tokens(Preset::Entra, (*id).clone()) != **id;
+    let Some(wrong) = clients.ids.iter().find(is_other).filter(|_| of_entra) else {
+        return Some(());
+    };
+    let message = format!("spec.auth.clients.allow: `{wrong}` must be in lower case, as ids stand in tokens of Entra");
     findings.server(ConditionReason::Invalid, message);
     None
 }

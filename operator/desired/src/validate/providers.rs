@@ -58,6 +58,11 @@ impl ProviderPlan {
     pub fn issuer(&self) -> &str {
         &self.config.issuer
     }
+
+    /// Whose account is all it takes to have it sign a token for any audience, if that is so.
+    pub(super) fn open_to_all(&self) -> Option<&'static str> {
+        if self.preset == Preset::Google { Some(issuers::GOOGLE) } else { issuers::open_to_all(self.issuer()) }
+    }
 }
 
 pub(super) fn judge(inputs: &Inputs, identity: &Identity, findings: &mut Findings) -> Vec<ProviderPlan> {
@@ -276,17 +281,17 @@ fn names(list: &[&str]) -> Vec<String> {
     list.iter().map(|name| (*name).to_owned()).collect()
 }
 
-fn claims(selected: Option<&ClaimSelection>, row: &Row) -> ClaimNames {
-    let preset = ClaimNames {
-        scopes: names(row.scopes),
-        client: names(row.client),
-        subject: row.subject.to_owned(),
 /// Which claims of a provider's tokens carry what, also if something else about it is wrong.
 pub fn claim_names(external: &ExternalProvider) -> ClaimNames {
     let version_1 = issuers::of(external).is_ok_and(|issuers| issuers.iter().any(|issuer| issuer.version_1));
     claims(external.claims.as_ref(), &presets::row(external.preset, version_1))
 }
 
+fn claims(selected: Option<&ClaimSelection>, row: &Row) -> ClaimNames {
+    let preset = ClaimNames {
+        scopes: names(row.scopes),
+        client: names(row.client),
+        subject: row.subject.to_owned(),
         token_id: names(row.token_id),
         groups: names(row.groups),
         roles: names(row.roles),

@@ -237,6 +237,50 @@ fn a_vendors_traps_are_told_before_the_first_call() {
     );
 }
 
+/// Whoever has an account there gets a token for any audience: the issuer counts, not which preset was chosen.
+#[test]
+fn an_issuer_that_signs_for_everybody_needs_a_list_of_clients_under_every_preset() {
+    for (issuer, expected) in [
+        ("https://accounts.google.com", "whoever has an account at Google"),
+        ("https://token.actions.githubusercontent.com", "whoever has an account at GitHub"),
+        ("https://gitlab.com", "whoever has an account at GitLab"),
+    ] {
+        let mut inputs = preset("Generic", issuer, &json!({"claims": {"client": ["sub"]}}));
+        assert!(validate(&inputs).is_ok(), "{issuer}: with a list");
+        for clients in [json!({"allowHosts": ["claude.ai"]}), Value::Null] {
+            inputs.server = change(&inputs.server, "/spec/auth/clients", clients);
+            refused(&inputs, Reason::Invalid, expected);
+        }
+    }
+    let mut sign_in = preset("Generic", "https://accounts.google.com", &json!({}));
+    let audience = json!({"value": "1-x.apps.googleusercontent.com"});
+    sign_in.server = change(&sign_in.server, "/spec/auth/audience", audience);
+    refused(&sign_in, Reason::Invalid, "ID token of somebody's sign-in");
+}
+
+#[test]
+fn guids_are_compared_as_entra_writes_them_in_tokens() {
+    let issuer = format!("https://login.microsoftonline.com/{TENANT}/v2.0");
+    let entra = || preset("Entra", &issuer, &json!({}));
+    let with = |path: &str, value: Value| {
+        let inputs = entra();
+        Inputs { server: change(&inputs.server, path, value), ..inputs }
+    };
+    refused(&with("/spec/auth/audience", json!({"value": APP.to_uppercase()})), Reason::Invalid, "in lower case");
+    refused(&with("/spec/auth/clients", json!({"allow": [APP.to_uppercase()]})), Reason::Invalid, "in lower case");
+    let deny = json!([{"name": "a", "subject": OTHER.to_uppercase(), "client": APP.to_uppercase(), "tokenId": "uTi"}]);
+    for (preset, subject, client) in
+        [("Entra", OTHER.to_owned(), APP.to_owned()), ("Generic", OTHER.to_uppercase(), APP.to_uppercase())]
+    {
+        let mut inputs = entra();
+        inputs.providers[0] = change(&inputs.providers[0], "/spec/external/preset", json!(preset));
+        inputs.providers[0] = change(&inputs.providers[0], "/spec/deny", deny.clone());
+        let denied = build(&inputs).configuration.config().identity_providers[0].deny[0].clone();
+        assert_eq!((denied.subject, denied.client), (Some(subject), Some(client)), "{preset}");
+        assert_eq!(denied.token_id.as_deref(), Some("uTi"), "ids of tokens have case");
+    }
+}
+
 #[test]
 fn clients_are_allowed_by_id_and_by_the_host_of_their_document() {
     let auth = |clients: Value| {
