@@ -12,7 +12,7 @@ use super::sender_proof::SenderProof;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use tollward_policy::clients::AllowedClients;
-use tollward_policy::config::{ClaimNames, ProviderConfig, Vendor};
+use tollward_policy::config::{ClaimNames, ProviderConfig, TokenProfile, Vendor};
 use tollward_policy::principal::TokenPrincipal;
 use tollward_policy::reason::Reason;
 
@@ -44,6 +44,16 @@ pub(super) struct Demands {
 }
 
 impl Demands {
+    /// Whether the token is for this server.
+    fn are_met_by(&self, audiences: &[String]) -> bool {
+        self.audiences.iter().any(|own| audiences.contains(own))
+    }
+
+    /// Whether claims that were read before are of a token for this server.
+    pub(super) fn is_meant(&self, claims: &Map<String, Value>, profile: &TokenProfile) -> bool {
+        audiences(claims, &profile.audience).is_ok_and(|audiences| self.are_met_by(&audiences))
+    }
+
     /// Whether the client may not call.
     pub(super) fn refuses_client(&self, token: &TokenPrincipal) -> bool {
         !self.clients.allow(token.client.as_deref())
@@ -213,7 +223,7 @@ pub(super) fn judge(facts: &Facts, demands: &Demands, now: i64) -> Result<(), Re
     if issued_at.is_some_and(|issued_at| issued_at > latest) {
         return Err(Refusal::new(Reason::TokenNotYetValid, "the access token was issued in the future"));
     }
-    if !demands.audiences.iter().any(|own| audiences.contains(own)) {
+    if !demands.are_met_by(audiences) {
         let reason = Reason::AudienceMismatch;
         return Err(Refusal::new(reason, "the access token was issued for another resource")
             .advised(advice::for_claims(*vendor, reason, &principal.claims)));

@@ -4,6 +4,7 @@
 use super::refusal::Refusal;
 use super::sender_proof::SenderProof;
 use super::{Authenticator, Mode, OAuth};
+use tollward_policy::config::ProviderConfig;
 use tollward_policy::principal::{Principal, TokenPrincipal};
 use tollward_policy::reason::Reason;
 
@@ -18,7 +19,8 @@ pub struct Withdrawn {
 
 impl Authenticator {
     /// Whether a caller whom this server let in, maybe under an earlier configuration, would be refused now whatever the
-    /// call: its provider denies it or is gone, its client may not call any more, or its token's binding is not what is demanded. Time is in seconds since the epoch.
+    /// call: its provider denies it, is gone or is another one, its token is for another audience, its client may not call any
+    /// more, or its token's binding is not what is demanded. Time is in seconds since the epoch.
     pub fn withdrawn(&self, principal: &Principal, now: i64) -> Option<Withdrawn> {
         match (&self.mode, principal) {
             (Mode::Open, _) => None,
@@ -46,11 +48,19 @@ impl OAuth {
 
     fn withdrawn(&self, token: &TokenPrincipal, now: i64) -> Option<Withdrawn> {
         let because = |reason| Some(Withdrawn { reason, entry: None });
-        if !self.providers.iter().any(|trusted| *trusted.name == *token.provider) {
+        let Some(trusted) = self.providers.iter().find(|trusted| *trusted.name == *token.provider) else {
+            return because(Reason::IssuerUnknown);
+        };
+        let ProviderConfig { issuer, profile, .. } = trusted.provider.config();
+        // Under the name of a provider there may be another one by now.
+        if *issuer != token.issuer {
             return because(Reason::IssuerUnknown);
         }
         if let Some(entry) = self.denied(token, now) {
             return Some(Withdrawn { reason: Reason::TokenRevoked, entry: Some(entry) });
+        }
+        if !self.demands.is_meant(&token.claims, profile) {
+            return because(Reason::AudienceMismatch);
         }
         if self.demands.refuses_client(token) {
             return because(Reason::ClientNotAllowed);

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
+use tollward_policy::config::{AuthConfig, SidecarConfig};
 use tollward_policy::operation::Era;
 use tollward_policy::reason::Reason;
 use tollward_sidecar::audit::{Caller, Ended, Record};
@@ -14,6 +15,9 @@ use tollward_tests::world::{CELLS, Refusal, World};
 
 /// What is promised for a change on file.
 const IN_FORCE: Duration = Duration::from_secs(2);
+
+/// A change of the configuration on file.
+type Change = fn(&mut SidecarConfig);
 
 fn deny(world: &mut World, entries: &Value) {
     let entries = serde_json::from_value(entries.clone()).unwrap();
@@ -277,22 +281,32 @@ async fn a_call_whose_answer_has_not_begun_is_refused_although_the_mcp_server_ha
 }
 
 #[tokio::test]
-async fn a_provider_that_is_gone_ends_the_streams_of_its_callers() {
-    let mut world = World::start().await;
-    let (answer, tap) = Answer::stream("text/event-stream");
-    world.upstream.next(answer);
-    let mut opened = world.open(Wire::Http2, &listening(Era::Modern, &world.token())).await;
-    tap.send(progress()).await;
-    assert!(within("an event", opened.event()).await.is_some());
-    world.sidecar.config.change(|config| {
+async fn a_provider_that_is_gone_or_another_one_and_an_audience_that_is_changed_end_the_streams_of_callers() {
+    let gone = |config: &mut SidecarConfig| {
         let renamed = serde_json::to_string(&config.routes[0].auth).unwrap().replace("shop/idp", "shop/new");
         config.routes[0].auth = serde_json::from_str(&renamed).unwrap();
         config.identity_providers[0].name = "shop/new".into();
-    });
-    assert!(within_time(IN_FORCE, "the stream ends", opened.piece()).await.is_none());
-    let record = world.sidecar.records.wait_for(1).await;
-    assert_eq!((record.decision.reason, record.outcome.unwrap().ended), (Reason::IssuerUnknown, Ended::Revoked));
-    world.end();
+    };
+    let replaced = |config: &mut SidecarConfig| config.identity_providers[0].issuer.push_str("/other");
+    let moved = |config: &mut SidecarConfig| {
+        let AuthConfig::OAuth { audiences, .. } = &mut config.routes[0].auth else { panic!("OAuth") };
+        *audiences = vec!["api://another".into()];
+    };
+    let changes: [(Change, Reason); 3] =
+        [(gone, Reason::IssuerUnknown), (replaced, Reason::IssuerUnknown), (moved, Reason::AudienceMismatch)];
+    for (change, reason) in changes {
+        let mut world = World::start().await;
+        let (answer, tap) = Answer::stream("text/event-stream");
+        world.upstream.next(answer);
+        let mut opened = world.open(Wire::Http2, &listening(Era::Modern, &world.token())).await;
+        tap.send(progress()).await;
+        assert!(within("an event", opened.event()).await.is_some());
+        world.sidecar.config.change(change);
+        assert!(within_time(IN_FORCE, "the stream ends", opened.piece()).await.is_none());
+        let record = world.sidecar.records.wait_for(1).await;
+        assert_eq!((record.decision.reason, record.outcome.unwrap().ended), (reason, Ended::Revoked));
+        world.end();
+    }
 }
 
 #[tokio::test]

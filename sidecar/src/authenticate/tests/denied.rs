@@ -115,5 +115,14 @@ async fn a_caller_who_was_let_in_is_judged_again_by_a_new_configuration() {
     let stranger = TokenPrincipal { provider: "team/gone".into(), ..(**token).clone() };
     let stranger = Principal::Token(Arc::new(stranger));
     assert_eq!(world.authenticator.withdrawn(&stranger, NOW), because(Reason::IssuerUnknown));
+    let moved = TokenPrincipal { issuer: format!("{ISSUER}-before"), ..(**token).clone() };
+    let moved = Principal::Token(Arc::new(moved));
+    assert_eq!(
+        world.authenticator.withdrawn(&moved, NOW),
+        because(Reason::IssuerUnknown),
+        "the same name, another issuer"
+    );
+    let elsewhere = world.route(&["https://other.example/mcp"], &[]);
+    assert_eq!(elsewhere.withdrawn(&caller, NOW), because(Reason::AudienceMismatch));
     assert_eq!(world.authenticator.withdrawn(&Principal::Anonymous, NOW), because(Reason::CredentialsMissing));
 }
