@@ -7,7 +7,7 @@ use crate::public_url::public_url;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use std::collections::{BTreeMap, BTreeSet};
-use tollward_api::mcpserver::{AudienceSharing, AuthMode};
+use tollward_api::mcpserver::{AudienceSharing, AuthMode, AuthSpec, DeclaredScope};
 use tollward_api::{IdentityProvider, MCPServer, RateLimitPolicy};
 use tollward_policy::rules::Action;
 
@@ -45,7 +45,7 @@ pub struct Sibling {
     pub issuers: BTreeSet<String>,
     /// Whether it may share its audience.
     pub shares: bool,
-    /// The scopes that it declares.
+    /// The scopes that it declares, by their names and as they may stand in tokens, with what clients put before them.
     pub scopes: BTreeSet<String>,
     /// Whether some rule allows calls without any scope.
     pub allows_without_scope: bool,
@@ -73,7 +73,7 @@ impl Sibling {
             audience: (auth.mode == AuthMode::OAuth).then_some(named),
             issuers,
             shares: auth.audience.as_ref().is_some_and(|audience| audience.shared == AudienceSharing::Acknowledged),
-            scopes: auth.scopes.iter().map(|scope| scope.name.clone()).collect(),
+            scopes: scopes(auth),
             allows_without_scope: auth.rules.iter().any(|rule| rule.action == Action::Allow && rule.scopes.is_empty()),
         }
     }
@@ -83,4 +83,12 @@ impl Sibling {
         let age = |sibling: &Self| (sibling.created.is_none(), sibling.created.clone());
         (age(self), &self.name) < (age(other), &other.name)
     }
+}
+
+fn scopes(auth: &AuthSpec) -> BTreeSet<String> {
+    let prefixes = auth.identity_providers.iter().filter_map(|reference| reference.scope_prefix.as_deref());
+    let prefixes: Vec<_> = std::iter::once("").chain(prefixes).collect();
+    let named =
+        |scope: &DeclaredScope| prefixes.iter().map(|prefix| format!("{prefix}{}", scope.name)).collect::<Vec<_>>();
+    auth.scopes.iter().flat_map(named).collect()
 }

@@ -38,7 +38,7 @@ fn not_kept_apart(this: &Sibling, other: &Sibling) -> Option<String> {
         return Some(", or set audience.shared to Acknowledged in both, with different scopes".to_owned());
     }
     if let Some(scope) = this.scopes.intersection(&other.scopes).next() {
-        return Some(format!("; audience.shared needs different scopes, and both declare `{scope}`"));
+        return Some(format!("; audience.shared needs different scopes, and both declare `{scope}` as tokens have it"));
     }
     let loose = [this, other].into_iter().find(|server| server.allows_without_scope)?;
     Some(format!("; audience.shared needs scopes in every Allow rule, and `{}` has one without", loose.name))

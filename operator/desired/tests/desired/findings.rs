@@ -230,6 +230,45 @@ fn an_audience_is_shared_only_if_both_agree_and_scopes_keep_them_apart() {
     refused(&alone, reason, "in both");
 }
 
+/// `bank/pay` under its whole name, and `pay` behind the prefix `bank/`, are one scope in a token.
+#[test]
+fn scopes_that_are_one_in_tokens_keep_no_servers_apart() {
+    let named = |scope: &str, references: Value| {
+        let mut server = catalog().server;
+        for (path, value) in [
+            ("/spec/auth/audience", json!({"value": "api://shop", "shared": "Acknowledged"})),
+            ("/spec/auth/initialScopes", json!([])),
+            ("/spec/auth/scopes", json!([{"name": scope, "description": "Pay"}])),
+            ("/spec/auth/rules", json!([{"name": "pay", "match": {"tools": ["pay"]}, "scopes": [scope]}])),
+            ("/spec/auth/identityProviders", references),
+        ] {
+            server = change(&server, path, value);
+        }
+        server
+    };
+    let whole = named("bank/pay", json!([{"name": "catalog-idp"}]));
+    let prefixed = named("pay", json!([{"name": "catalog-idp", "scopePrefix": "bank/"}]));
+    for (old, new, apart) in [
+        (&whole, &prefixed, false),
+        (&prefixed, &whole, false),
+        (&named("shop/pay", json!([{"name": "catalog-idp"}])), &prefixed, true),
+    ] {
+        let mut inputs = catalog();
+        let mut old = old.clone();
+        old.metadata.name = Some("old".into());
+        old.metadata.creation_timestamp = Some(time("2026-01-01T00:00:00Z"));
+        inputs.siblings = vec![Sibling::of(&old, &inputs.providers, &inputs.install)];
+        inputs.siblings[0].endpoint = "https://old.example/mcp".into();
+        inputs.server = new.clone();
+        inputs.server.metadata.creation_timestamp = Some(time("2026-06-01T00:00:00Z"));
+        if apart {
+            assert!(validate(&inputs).is_ok(), "{:?}", validate(&inputs).err());
+        } else {
+            refused(&inputs, Reason::AudienceNotExclusive, "both declare `bank/pay`");
+        }
+    }
+}
+
 #[test]
 fn a_server_is_not_its_own_sibling() {
     let inputs = catalog();
