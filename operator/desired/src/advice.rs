@@ -2,6 +2,7 @@
 
 use crate::validate::Validated;
 use std::collections::BTreeSet;
+use tollward_api::identityprovider::Preset;
 use tollward_policy::rules::{Action, RuleConfig};
 use tollward_policy::scope::{Catalogue, ScopeName};
 
@@ -16,6 +17,17 @@ pub fn advice(server: &Validated) -> Vec<String> {
         server.rules.iter().filter(|rule| rule.action == Action::Allow && !rule.scopes.is_empty()).collect();
     let required: BTreeSet<_> = asking.iter().flat_map(|rule| &rule.scopes).collect();
     let mut advice = Vec::new();
+    if server.rules.iter().all(|rule| rule.action == Action::Deny) {
+        advice.push("no rule allows anything, so that every call is refused: add rules to spec.auth.rules".to_owned());
+    }
+    // Entra takes a request without a scope of the API for one of its own Graph API.
+    if server.initial_scopes.is_empty() && server.providers.iter().any(|plan| plan.preset == Preset::Entra) {
+        advice.push(
+            "initialScopes is empty, so that the first challenge names no scope, and clients get a token for Microsoft Graph from \
+             Entra: name what every caller needs"
+                .to_owned(),
+        );
+    }
     for scope in server.scopes.iter().map(|scope| &scope.name) {
         if !required.iter().any(|asked| suffices(&catalogue, scope, [*asked])) {
             advice.push(format!(

@@ -94,8 +94,8 @@ pub struct ProviderReference {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub namespace: Option<String>,
-    /// What clients must put before the names of scopes when they ask this provider for them, for instance `api://shop/` at
-    /// Entra or `https://mcp.example.com/shop/mcp/` at Cognito. The challenge and the metadata have it; scopes and rules are
+    /// What clients must put before the names of scopes when they ask this provider for them, for instance
+    /// `api://CLIENT_ID/` at Entra or `https://mcp.example.com/shop/mcp/` at Cognito. The challenge and the metadata have it; scopes and rules are
     /// written without it. If not given, nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200))]

@@ -42,3 +42,24 @@ fn a_scope_that_satisfies_every_rule_by_itself_is_named_from_four_rules_on() {
         );
     }
 }
+
+#[test]
+fn a_server_that_refuses_every_call_is_told() {
+    let deny = json!([{"name": "no", "match": {"tools": ["*"]}, "action": "Deny"}]);
+    for rules in [json!([]), deny] {
+        let advice = advised(&with("/spec/auth/rules", rules));
+        assert!(advice[0].starts_with("no rule allows anything"), "{advice:?}");
+    }
+}
+
+#[test]
+fn clients_of_entra_that_are_told_no_scope_get_a_token_for_graph() {
+    let mut inputs = with("/spec/auth/audience", json!({"value": "6e74172b-be56-4843-9ff4-e66a39bb12e3"}));
+    let issuer = "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0";
+    let external = json!({"preset": "Entra", "issuer": issuer});
+    inputs.providers[0] = change(&inputs.providers[0], "/spec/external", external);
+    assert_eq!(advised(&inputs), Vec::<String>::new());
+    inputs.server = change(&inputs.server, "/spec/auth/initialScopes", json!([]));
+    let advice = advised(&inputs);
+    assert!(advice.len() == 1 && advice[0].contains("Microsoft Graph"), "{advice:?}");
+}
