@@ -105,6 +105,7 @@ impl ConfigWatch {
             Ok(snapshot) => {
                 self.state.accept(snapshot);
                 self.parts.limiter.sweep();
+                self.parts.stores.wake();
                 let changed = loaded.config.process != self.process;
                 self.restart_required.store(changed, Ordering::Relaxed);
                 tracing::info!(digest = %loaded.digest, generation = loaded.config.generation, restart_required = changed, "a new configuration is in force");

@@ -4,7 +4,7 @@
 use crate::audit::{AuditSink, Auditor, Fanout, OtelSink};
 use crate::authenticate::{Fetch, GuardedFetch, ProofMemory, Providers, TokenCache};
 use crate::clock::Clock;
-use crate::limiter::{Limiter, gauge, tidy};
+use crate::limiter::{GuardedDial, Limiter, Stores, gauge, tidy};
 use crate::listen::{Acceptor, Bounds, Certificate, Peer, Stamp, TlsError, mutual, serve, server};
 use crate::observe::{Observed, probes, report};
 use crate::pipeline::{Capacity, GuessLimiter, Pipeline, client};
@@ -148,6 +148,8 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         report_address = Some(address);
     }
     gauge(parts.limiter.clone(), &setup.telemetry.meter());
+    parts.stores.measure(&setup.telemetry.meter());
+    parts.stores.wake();
     tasks.spawn(tidy(parts.limiter.clone(), ending.clone()));
     let watch = ConfigWatch { path: setup.config, stamp, parts, state, process, restart_required };
     tasks.spawn(watch.run(ending.clone()));
@@ -179,6 +181,7 @@ pub fn parts(dial: &DialConfig, keys: Option<Arc<dyn Fetch>>, clock: Arc<dyn Clo
     let allow = dial.allow.iter().map(|entry| Allowance { cidr: entry.cidr, scheme: scheme(entry.scheme) }).collect();
     let policy = DialPolicy { allow, deny: dial.deny.clone() };
     let resolver = Arc::new(SystemResolver::from_system()?);
+    let stores = GuardedDial::new(policy.clone(), resolver.clone());
     let endpoint = GuardedTokenEndpoint::new(policy.clone(), resolver.clone(), EXCHANGE);
     let fetch = keys.unwrap_or_else(|| Arc::new(GuardedFetch::new(policy, resolver, FETCH)));
     Ok(Parts {
@@ -187,6 +190,7 @@ pub fn parts(dial: &DialConfig, keys: Option<Arc<dyn Fetch>>, clock: Arc<dyn Clo
         proofs: Arc::new(ProofMemory::new(clock.unix_seconds())),
         identities: Identities::new(Arc::new(endpoint)),
         limiter: Arc::new(Limiter::new(DefaultClock::default())),
+        stores: Arc::new(Stores::new(Arc::new(stores), clock.clone())),
         clock,
         own_session_keys: Mutex::default(),
         known: Mutex::default(),

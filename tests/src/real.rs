@@ -7,6 +7,7 @@
 //! - [`suite`] runs the conformance suite and compares two runs.
 //! - [`collector`] is an OpenTelemetry Collector, [`received`] what it was sent.
 //! - [`control_plane`] is a Kubernetes API server without a node.
+//! - [`store`] is a Redis or a Valkey.
 //! - [`provider`] and [`keycloak`] are identity providers, [`server`] the MCP servers, [`document`] a client's own web server.
 //! - [`passage`] is a way between two parts on which requests are seen and headers added.
 //! - [`process`], [`place`] and [`http`] are what those are made of.
@@ -25,6 +26,7 @@ pub mod process;
 pub mod provider;
 pub mod received;
 pub mod server;
+pub mod store;
 pub mod suite;
 pub mod verified;
 pub mod visit;

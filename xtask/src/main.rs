@@ -18,6 +18,7 @@ mod oci;
 mod packages;
 mod process;
 mod say;
+mod stores;
 mod test;
 mod workspace;
 

@@ -28,6 +28,16 @@ pub(crate) const NETWORK: &[Requirement] = &[requirement("ip", "iproute2"), requ
 /// Python, with what a virtual environment needs.
 pub(crate) const PYTHON: &[Requirement] = &[requirement("python3", "python3-venv")];
 
+/// Packages of Debian are fetched and unpacked, and what they hold is run without being installed.
+pub(crate) const ARCHIVE: &[Requirement] = &[
+    requirement("apt-get", "apt"),
+    requirement("dpkg-deb", "dpkg"),
+    requirement(ARCHIVE_KEYS, "debian-archive-keyring"),
+];
+
+/// By whose signatures the archive is believed.
+pub(crate) const ARCHIVE_KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
 /// Keycloak is a Java program, fetched by Maven.
 pub(crate) const JAVA: &[Requirement] = &[requirement("java", "openjdk-17-jre-headless"), requirement("mvn", "maven")];
 

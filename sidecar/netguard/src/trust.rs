@@ -61,6 +61,18 @@ impl TrustRoots {
         Self::from_roots(roots)
     }
 
+    /// No certificate authority: for a dialer of targets without TLS. One with TLS is never believed.
+    pub fn nobody() -> Result<Self, TrustError> {
+        Self::from_roots(RootCertStore::empty())
+    }
+
+    /// The same for servers that speak something else than HTTP: no protocol is proposed in the handshake.
+    #[must_use]
+    pub fn without_protocols(mut self) -> Self {
+        Arc::make_mut(&mut self.configuration).alpn_protocols.clear();
+        self
+    }
+
     fn from_roots(roots: RootCertStore) -> Result<Self, TrustError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut configuration = ClientConfig::builder_with_provider(provider)

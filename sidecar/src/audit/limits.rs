@@ -1,6 +1,6 @@
 //! What limits charged, refused and left, as metrics. Labels are names that policies gave: never a caller's.
 
-use super::record::LimitState;
+use super::record::{LimitState, NOBODY};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 use tollward_telemetry::names::{attribute, metric};
@@ -38,7 +38,7 @@ impl LimitMetrics {
             ];
             if limit.exceeded {
                 self.rejections.add(1, &labels);
-            } else if !refused || limit.tier.is_empty() {
+            } else if limit.counted_by != Some(NOBODY) && (!refused || limit.tier.is_empty()) {
                 self.charges.add(limit.cost.into(), &labels);
                 self.headroom.record(f64::from(limit.remaining) / f64::from(limit.burst.max(1)), &labels);
             }

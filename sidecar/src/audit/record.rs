@@ -1,6 +1,6 @@
 //! The audit record, version 1. Fields are added, never renamed or given another meaning.
 
-use crate::limiter::Standing;
+use crate::limiter::{CountedBy, Standing};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tollward_policy::config::ServerRef;
@@ -161,6 +161,9 @@ pub struct Decision {
     pub policy_digest: Option<String>,
 }
 
+/// [`LimitState::counted_by`] of a call that passed uncounted.
+pub(super) const NOBODY: &str = "nobody";
+
 /// How a limit stood after the call was charged or refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -184,6 +187,9 @@ pub struct LimitState {
     pub reset_seconds: u64,
     /// True for the limit that refused.
     pub exceeded: bool,
+    /// Who counted, if it was not this replica as usual: `store`, `replicaForStore` or `nobody`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counted_by: Option<&'static str>,
 }
 
 /// As whom the MCP server was called.
@@ -250,6 +256,12 @@ impl From<&Standing> for LimitState {
             remaining: standing.remaining,
             reset_seconds: seconds_up(standing.retry_after.unwrap_or(standing.reset)),
             exceeded: standing.retry_after.is_some(),
+            counted_by: match standing.counted {
+                CountedBy::Replica => None,
+                CountedBy::Store => Some("store"),
+                CountedBy::ReplicaForStore => Some("replicaForStore"),
+                CountedBy::Nobody => Some(NOBODY),
+            },
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From a denial to a response.
 
 use super::Denial;
-use crate::limiter::Standing;
+use crate::limiter::{CountedBy, Standing};
 use axum::body::Body;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -111,18 +111,18 @@ pub fn respond(denial: &Denial, request_id: &str) -> Response<Body> {
 /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers). `r` is what may come at once now, `t` the
 /// seconds until the whole burst is there again, or until the next request passes if none is left.
 pub fn standing_headers(headers: &mut HeaderMap, standings: &[Standing]) {
-    if standings.is_empty() {
+    // There is nothing to say about a limit that nobody counted.
+    let counted = || standings.iter().filter(|standing| standing.counted != CountedBy::Nobody);
+    if counted().next().is_none() {
         return;
     }
-    let policies: Vec<_> = standings
-        .iter()
+    let policies: Vec<_> = counted()
         .map(|standing| match standing.window {
             Some(window) => format!("\"{}\";q={};w={}", standing.limit, standing.requests, window.as_secs()),
             None => format!("\"{}\";q={};qu=\"concurrent-requests\"", standing.limit, standing.requests),
         })
         .collect();
-    let states: Vec<_> = standings
-        .iter()
+    let states: Vec<_> = counted()
         .map(|standing| match (standing.retry_after, standing.window) {
             // Nobody knows when a place comes free.
             (None, None) => format!("\"{}\";r={}", standing.limit, standing.remaining),

@@ -1,6 +1,7 @@
 //! Every answer as it goes over the wire.
 
 use super::*;
+use crate::limiter::CountedBy;
 use http::HeaderMap;
 use tollward_policy::scope::ScopeName;
 
@@ -77,6 +78,7 @@ async fn an_exhausted_limit_tells_the_wait_in_whole_seconds_rounded_up() {
         remaining: 0,
         reset: Duration::from_secs(30),
         retry_after: Some(Duration::from_millis(11_001)),
+        counted: CountedBy::Replica,
     };
     let response = respond(&Denial::new(Reason::RateLimited).standings(vec![standing]).id(Some("7".into())), "r1");
     assert_eq!(response.status(), 429);
@@ -101,6 +103,7 @@ fn a_limit_of_what_is_open_at_once_has_neither_window_nor_reset() {
         remaining,
         reset: Duration::ZERO,
         retry_after,
+        counted: CountedBy::Replica,
     };
     let mut headers = http::HeaderMap::new();
     standing_headers(&mut headers, &[standing(1, None)]);
@@ -108,6 +111,9 @@ fn a_limit_of_what_is_open_at_once_has_neither_window_nor_reset() {
     assert_eq!(header(&headers, "ratelimit").unwrap(), "\"shop/streams\";r=1");
     standing_headers(&mut headers, &[standing(0, Some(Duration::from_secs(1)))]);
     assert_eq!(header(&headers, "ratelimit").unwrap(), "\"shop/streams\";r=0;t=1");
+    let mut nothing = http::HeaderMap::new();
+    standing_headers(&mut nothing, &[Standing { counted: CountedBy::Nobody, ..standing(1, None) }]);
+    assert!(nothing.is_empty(), "there is nothing to say about a limit that nobody counted");
 }
 
 #[test]

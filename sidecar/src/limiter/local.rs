@@ -23,7 +23,8 @@ impl<C: Clock> Local<C> {
         self.buckets.get(slot)
     }
 
-    fn charge_all(&self, charges: &[Charge<'_>]) -> Charged {
+    /// Charges all of these or none.
+    pub(super) fn charge_all(&self, charges: &[Charge<'_>]) -> Charged {
         let mut standings = Vec::with_capacity(charges.len());
         for (position, charge) in charges.iter().enumerate() {
             let standing = Standing::of(charge.id, charge.tier, &charge.rate, charge.cost);
@@ -44,7 +45,8 @@ impl<C: Clock> Local<C> {
         Ok(standings)
     }
 
-    fn refund_all(&self, charges: &[Charge<'_>]) {
+    /// Gives back what was charged.
+    pub(super) fn refund_all(&self, charges: &[Charge<'_>]) {
         for charge in charges {
             if let Some(bucket) = self.bucket(charge.slot) {
                 bucket.refund(&charge.key, charge.cost);

@@ -10,6 +10,8 @@ pub enum Cause {
     Exceeded,
     /// There is no room to count another caller.
     Full,
+    /// A store does not count, and its policy refuses calls meanwhile; the class of its failure.
+    Unavailable(&'static str),
 }
 
 /// A charge that was refused.
@@ -27,6 +29,7 @@ impl Cause {
         match self {
             Self::Exceeded => Reason::RateLimited,
             Self::Full => Reason::LimitsExhausted,
+            Self::Unavailable(_) => Reason::LimitStoreUnavailable,
         }
     }
 }

@@ -3,8 +3,10 @@
 use super::bucket::Bucket;
 use super::concurrency::{Open, Permit};
 use super::local::Local;
-use super::standing::Standing;
+use super::shared::{RouteStores, StoreStatus};
+use super::standing::{CountedBy, Standing};
 use super::store::{Charging, LimitStore as _};
+use futures_util::future::Either;
 use governor::clock::{Clock, DefaultClock};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub struct RouteLimiter<C: Clock = DefaultClock> {
     local: Local<C>,
     open: Vec<Arc<Open>>,
+    stores: RouteStores,
 }
 
 /// Places that a call has as long as it is open.
@@ -31,7 +34,18 @@ pub struct Held {
 
 impl<C: Clock> RouteLimiter<C> {
     pub(super) fn new(local: Local<C>, open: Vec<Arc<Open>>) -> Self {
-        Self { local, open }
+        Self { local, open, stores: RouteStores::default() }
+    }
+
+    /// Counts in these stores what its policies say.
+    #[must_use]
+    pub fn sharing(self, stores: RouteStores) -> Self {
+        Self { stores, ..self }
+    }
+
+    /// How the store at this position of the route's limits stands.
+    pub fn store_status(&self, position: usize) -> Option<StoreStatus> {
+        self.stores.status(position)
     }
 
     /// Takes a place in each limit, or in none: the limit that refuses comes last in the error.
@@ -51,6 +65,7 @@ impl<C: Clock> RouteLimiter<C> {
                 remaining,
                 reset: Duration::ZERO,
                 retry_after: entered.is_none().then_some(RETRY),
+                counted: CountedBy::Replica,
             });
             match entered {
                 Some((permit, _)) => held.permits.push(permit),
@@ -72,11 +87,14 @@ where
 {
     /// Charges a call to each of its limits, or to none.
     pub fn charge<'a>(&'a self, charges: &'a [Charge<'a>]) -> Charging<'a> {
+        if RouteStores::count(charges) {
+            return Either::Right(Box::pin(self.stores.charge(&self.local, charges)));
+        }
         self.local.charge(charges)
     }
 
     /// Gives back a charge that was admitted, for a call that goes no further.
     pub fn refund(&self, charges: &[Charge<'_>]) {
-        self.local.refund(charges);
+        self.stores.refund(&self.local, charges);
     }
 }

@@ -3,6 +3,19 @@
 use std::time::Duration;
 use tollward_policy::limits::Rate;
 
+/// Who counted a call in a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountedBy {
+    /// This replica.
+    Replica,
+    /// The store that all replicas share.
+    Store,
+    /// This replica by its part, since the store did not count.
+    ReplicaForStore,
+    /// Nobody: the store did not count, and its policy lets calls pass.
+    Nobody,
+}
+
 /// How a limit stands after a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
@@ -24,6 +37,8 @@ pub struct Standing {
     pub reset: Duration,
     /// Set on the limit that refused: when the call will pass.
     pub retry_after: Option<Duration>,
+    /// Who counted it.
+    pub counted: CountedBy,
 }
 
 impl Standing {
@@ -39,7 +54,13 @@ impl Standing {
             remaining: 0,
             reset: rate.emission.saturating_mul(rate.burst.get()),
             retry_after: None,
+            counted: CountedBy::Replica,
         }
+    }
+
+    /// Somebody else counted.
+    pub(crate) fn counted_by(self, counted: CountedBy) -> Self {
+        Self { counted, ..self }
     }
 
     /// The call was admitted.

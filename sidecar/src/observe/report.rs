@@ -2,12 +2,14 @@
 
 use super::Observed;
 use crate::authenticate::ProviderStatus;
+use crate::limiter::StoreStatus;
+use crate::snapshot::Route;
 use axum::extract::State;
 use axum::routing::get;
 use axum::{Json, Router};
 use std::sync::atomic::Ordering;
 use tollward_policy::config::VERSION;
-use tollward_policy::report::{PATH, ProviderReport, Rejection, Report, RouteReport};
+use tollward_policy::report::{LimitStoreReport, PATH, ProviderReport, Rejection, Report, RouteReport};
 
 /// The route.
 pub fn report(observed: Observed) -> Router {
@@ -30,7 +32,7 @@ async fn answer(State(observed): State<Observed>) -> Json<Report> {
             .map(|route| RouteReport { server: route.name.clone(), seen: route.known.names() })
             .collect(),
         providers: observed.parts.providers.statuses().into_iter().map(provider).collect(),
-        limit_stores: Vec::new(),
+        limit_stores: snapshot.routes().iter().flat_map(|route| stores(route)).collect(),
     })
 }
 
@@ -44,4 +46,12 @@ fn provider(status: ProviderStatus) -> ProviderReport {
         last_error: status.last_error,
         introspection_error: status.introspection.and_then(|introspection| introspection.last_error),
     }
+}
+
+/// The stores of a route's policies.
+fn stores(route: &Route) -> impl Iterator<Item = LimitStoreReport> {
+    route.limits.shared_policies().filter_map(|(policy, used)| {
+        let StoreStatus { up, since, error } = route.limiter.store_status(used.store)?;
+        Some(LimitStoreReport { server: route.name.clone(), policy: policy.to_owned(), up, since, error })
+    })
 }

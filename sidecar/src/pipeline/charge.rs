@@ -2,9 +2,13 @@
 
 use super::authorize::Permitted;
 use crate::denial::Denial;
-use crate::limiter::Standing;
+use crate::limiter::{Cause, Standing};
+use std::time::Duration;
 use tollward_policy::limits::Counted;
 use tollward_policy::reason::Reason;
+
+/// When to come back to a store that does not count.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// A call that was decided, counted and may go upstream.
 pub(super) struct Charged {
@@ -55,7 +59,11 @@ pub(super) async fn charge(mut permitted: Permitted) -> Result<Charged, Denial> 
         Ok(charged) => standings.extend(charged),
         Err(refusal) => {
             standings.extend(refusal.standings);
-            return Err(Denial::new(refusal.cause.reason()).standings(standings).id(id()));
+            let denial = Denial::new(refusal.cause.reason()).standings(standings).id(id());
+            return Err(match refusal.cause {
+                Cause::Unavailable(class) => denial.record(format!("the store failed: {class}")).retry_after(RETRY),
+                Cause::Exceeded | Cause::Full => denial,
+            });
         }
     }
     understood.place.keep(held.permits);

@@ -7,7 +7,7 @@ use crate::authenticate::{
     Addressed, Authenticator, AuthenticatorError, PROOF_ALGORITHMS, ProofMemory, Provider, Providers, TokenCache,
 };
 use crate::clock::Clock;
-use crate::limiter::Limiter;
+use crate::limiter::{Limiter, Stores};
 use crate::session::{SessionKeys, SessionSealer};
 use crate::upstream_identity::{Identities, IdentityError};
 use bytes::Bytes;
@@ -66,6 +66,8 @@ pub struct Parts {
     pub identities: Identities,
     /// Counts of limits.
     pub limiter: Arc<Limiter>,
+    /// Stores that replicas share.
+    pub stores: Arc<Stores>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Keys for sessions of servers that were given none, by uid: they live as long as the process.
@@ -93,7 +95,8 @@ impl Parts {
         let rules = RuleSet::compile(&config.rules, &catalogue).map_err(|error| content(&error))?;
         let limits = LimitSet::compile(&config.rate_limits).map_err(|error| content(&error))?;
         let limits = limits.shared_by(config.replicas);
-        let limiter = self.limiter.route(&config.server.uid, &limits);
+        let (uid, namespace) = (&config.server.uid, &config.server.namespace);
+        let limiter = self.limiter.route(uid, &limits).sharing(self.stores.route(namespace, uid, &limits));
         let session_keys =
             self.session_keys(config).map_err(|message| CompileError::Session { server: name.clone(), message })?;
         let authenticator = self.authenticator(config, providers, &endpoint, &session_keys);

@@ -189,6 +189,8 @@ pub mod attribute {
     pub const TOLLWARD_RATELIMIT_REMAINING: &str = "tollward.ratelimit.remaining";
     /// Seconds until the window is full again.
     pub const TOLLWARD_RATELIMIT_RESET: &str = "tollward.ratelimit.reset";
+    /// What the policy made of a call that its store did not count: `local`, `deny` or `allow`.
+    pub const TOLLWARD_RATELIMIT_ON_STORE_FAILURE: &str = "tollward.ratelimit.on_store_failure";
     /// Where the count is kept: `local` or `redis`.
     pub const TOLLWARD_RATELIMIT_STORE: &str = "tollward.ratelimit.store";
     /// Kind of a Kubernetes object that the operator works on.
@@ -284,6 +286,12 @@ pub mod metric {
     pub const TOLLWARD_RATELIMIT_REJECTIONS: &str = "tollward.ratelimit.rejections";
     /// Gauge of keys that a limiter holds.
     pub const TOLLWARD_RATELIMIT_KEYS: &str = "tollward.ratelimit.keys";
+    /// Histogram in seconds: one question to the shared store, as far as it was answered.
+    pub const TOLLWARD_RATELIMIT_STORE_DURATION: &str = "tollward.ratelimit.store.duration";
+    /// Counter of calls that the shared store did not count, by what the policy made of them.
+    pub const TOLLWARD_RATELIMIT_STORE_FALLBACKS: &str = "tollward.ratelimit.store.fallbacks";
+    /// Gauge: 1 while the shared store counts, 0 while it does not.
+    pub const TOLLWARD_RATELIMIT_STORE_UP: &str = "tollward.ratelimit.store.up";
     /// Counter of failures of the shared store.
     pub const TOLLWARD_RATELIMIT_STORE_FAILURES: &str = "tollward.ratelimit.store.failures";
     /// Counter of token cache probes, by result.

@@ -90,6 +90,21 @@ pub fn rmcp_client() -> PathBuf {
     present(folder.join("rmcp-client"), "cargo build -p rmcp-client")
 }
 
+/// Where Redis and Valkey were unpacked: `TOLLWARD_STORES` if set, else the newest in the cache.
+pub fn stores() -> PathBuf {
+    if let Some(folder) = set("TOLLWARD_STORES") {
+        return present(folder, "cargo xtask test --suite stores");
+    }
+    let entries = fs::read_dir(cache()).ok().into_iter().flatten().filter_map(Result::ok);
+    let finished = entries.filter_map(|entry| {
+        let is_ours = entry.file_name().to_string_lossy().starts_with("stores-");
+        let stamp = entry.path().join(STAMP).metadata().ok().filter(|_| is_ours)?;
+        Some((stamp.modified().ok()?, entry.path()))
+    });
+    let newest = finished.max().map_or_else(|| cache().join("stores"), |(_, path)| path);
+    present(newest, "cargo xtask test --suite stores")
+}
+
 /// The cache outside of the checkout: what takes minutes to make or fetch, as `cargo xtask` has it.
 pub fn cache() -> PathBuf {
     set("TOLLWARD_CACHE")

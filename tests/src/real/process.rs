@@ -4,7 +4,7 @@
 //! of its own, and beside it in that group waits a shell for the end of a pipe that only this process holds open: however
 //! this process ends, the pipe ends with it, and the shell ends the group.
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read};
@@ -122,6 +122,16 @@ impl Process {
     /// Ends the program at once, as a crash would, with all its children.
     pub fn kill(self) {
         self.signal(Signal::KILL);
+    }
+
+    /// Stops the program where it is, as a machine that hangs would, until [`Self::resume`].
+    pub fn pause(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).expect("the program runs");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).expect("the program runs");
     }
 
     /// True while the program runs.

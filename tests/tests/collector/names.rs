@@ -3,6 +3,11 @@
 use super::scene::{Scene, limit, once};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+use tollward_policy::config::SidecarConfig;
+use tollward_policy::limits::RateLimitConfig;
 use tollward_policy::operation::Era;
 use tollward_telemetry::names::attribute;
 use tollward_tests::mcp::Call;
@@ -69,9 +74,43 @@ fn keys<'a>(all: impl Iterator<Item = &'a Attributes>) -> Names {
     all.flat_map(BTreeMap::keys).cloned().collect()
 }
 
+/// A limit that is counted at this address.
+fn in_store(policy: &str, address: &str) -> RateLimitConfig {
+    let limit = json!({
+        "name": "calls", "match": {"tools": ["get_limited"]},
+        "tiers": {"basic": {"requests": 999, "windowSeconds": 60, "burst": 500}}
+    });
+    let store = json!({"url": format!("redis://{address}"), "mode": "Standalone", "deadlineMillis": 1000, "onFailure": "Local"});
+    let policy = json!({"policy": policy, "tiers": {"default": "basic"}, "limits": [limit], "store": store});
+    serde_json::from_value(policy).expect("a policy of the right shape")
+}
+
+/// As much of a store as its metrics need: it admits whatever one limit asks.
+async fn admit_always(listener: TcpListener) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            let mut read = [0; 4096];
+            while let Ok(length @ 1..) = stream.read(&mut read).await {
+                let questions = read[..length].windows(7).filter(|part| *part == b"EVALSHA").count();
+                if stream.write_all(b"*3\r\n:0\r\n:0\r\n:1\r\n".repeat(questions).as_slice()).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+}
+
 async fn arrived() -> (Received, String) {
     let collector = Collector::start().await;
-    let scene = Scene::with(&collector.environment(Protocol::Http), limit).await;
+    let store = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = store.local_addr().expect("an address");
+    let _store = AbortOnDropHandle::new(tokio::spawn(admit_always(store)));
+    let with_limits = |config: &mut SidecarConfig| {
+        limit(config);
+        let policies = [in_store("counted", &address.to_string()), in_store("uncounted", "127.0.0.1:1")];
+        config.routes.first_mut().expect("there is a route").rate_limits.extend(policies);
+    };
+    let scene = Scene::with(&collector.environment(Protocol::Http), with_limits).await;
     everything(&scene).await;
     let received = once(&collector, "everything arrives", |received| {
         received.spans.len() >= 9

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use anyhow::{Result, anyhow};
 
 use crate::packages::{self, Requirement};
-use crate::{binaries, clients, image, say};
+use crate::{binaries, clients, image, say, stores};
 
 /// Something to install before a suite runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +34,8 @@ pub(super) enum Need {
     Conformance,
     /// Java and Maven, with which the tests fetch and run Keycloak.
     Keycloak,
+    /// Redis and Valkey.
+    Stores,
 }
 
 impl Need {
@@ -42,6 +44,7 @@ impl Need {
             Self::Network => packages::NETWORK,
             Self::PythonClients => packages::PYTHON,
             Self::Keycloak => packages::JAVA,
+            Self::Stores => packages::ARCHIVE,
             Self::Node => packages::NODE,
             Self::ControlPlane
             | Self::Helm
@@ -64,6 +67,7 @@ impl Need {
             Self::PythonClients => "the Python packages",
             Self::Conformance => "the conformance suite",
             Self::Keycloak => "Java and Maven",
+            Self::Stores => "Redis and Valkey",
         }
     }
 
@@ -79,6 +83,7 @@ impl Need {
             Self::NodeClients => Ok(Some(("TOLLWARD_CLIENTS", clients::node()?))),
             Self::PythonClients => Ok(Some(("TOLLWARD_PYTHON", clients::python()?))),
             Self::Conformance => Ok(Some(("TOLLWARD_CONFORMANCE", clients::conformance()?))),
+            Self::Stores => Ok(Some(("TOLLWARD_STORES", stores::install()?))),
         }
     }
 }

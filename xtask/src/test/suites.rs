@@ -96,6 +96,13 @@ pub(super) const SUITES: &[Suite] = &[
         tests: Tests::Files { names: &["collector"], in_cluster: false },
     },
     Suite {
+        name: "stores",
+        about: "limits counted in a real Redis and a real Valkey, also while they fail",
+        needs: &[Need::Stores],
+        only_with_all: false,
+        tests: Tests::Files { names: &["stores"], in_cluster: false },
+    },
+    Suite {
         name: "conformance",
         about: "the official conformance suite, directly and through the sidecar",
         needs: &[Need::NodeClients, Need::Conformance],

@@ -1,0 +1,126 @@
+//! Opens one connection: reads the credentials, dials, logs in, and counts something to see that the store counts.
+
+use super::amount::Amount;
+use super::answer;
+use super::bounded::Bounded;
+use super::dial::DialStore;
+use super::key::trial;
+use super::script::{self, Question};
+use super::trouble::Trouble;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, RedisConnectionInfo};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tollward_policy::limits::{Store, StoreAddress};
+use zeroize::Zeroizing;
+
+/// Each step of opening a connection may take that long.
+const STEP: Duration = Duration::from_secs(1);
+/// Commands that are handed over to the connection and not written yet.
+const QUEUE: usize = 256;
+/// Most bytes of a file with a secret, and of one with certificates.
+const SECRET: u64 = 8 * 1024;
+const CERTIFICATES: u64 = 1024 * 1024;
+
+/// An open connection. Answers come in the order of the questions, and any number of calls ask at once.
+pub(super) struct Open {
+    connection: MultiplexedConnection,
+    /// Tells it from earlier ones.
+    pub(super) generation: u64,
+    /// Answers that were late one after the other.
+    pub(super) late: AtomicU32,
+    /// Cancelled when the connection has ended.
+    pub(super) closed: CancellationToken,
+    _driver: AbortOnDropHandle<()>,
+}
+
+impl Open {
+    /// To ask by; cheap.
+    pub(super) fn connection(&self) -> MultiplexedConnection {
+        self.connection.clone()
+    }
+}
+
+/// Opens connections to one store, for one namespace.
+pub(super) struct Connector {
+    pub(super) store: Store,
+    pub(super) namespace: String,
+    pub(super) dial: Arc<dyn DialStore>,
+}
+
+impl Connector {
+    /// Opens a connection that counts within `deadline`.
+    pub(super) async fn open(
+        &self,
+        address: &StoreAddress,
+        generation: u64,
+        deadline: Duration,
+    ) -> Result<Open, Trouble> {
+        let (info, authorities) = self.files()?;
+        let stream = self.dial.dial(address, authorities, STEP).await.map_err(Trouble::Unreachable)?;
+        let stream = Bounded::new(stream);
+        let config = AsyncConnectionConfig::new().set_response_timeout(None).set_pipeline_buffer_size(QUEUE);
+        let error = |error| Trouble::of(&error, address, self.store.mode);
+        let ready = timeout(STEP, MultiplexedConnection::new_with_config(&info, stream, config));
+        let (connection, driver) = ready.await.map_err(|_| Trouble::Late(STEP))?.map_err(error)?;
+        let closed = CancellationToken::new();
+        let end = closed.clone().drop_guard();
+        let driver = tokio::spawn(async move {
+            driver.await;
+            drop(end);
+        });
+        let driver = AbortOnDropHandle::new(driver);
+        let open = Open { connection, generation, late: AtomicU32::new(0), closed, _driver: driver };
+        // A count of nobody that is refilled at once.
+        let question = Question { counts: vec![(trial(&self.namespace), Amount::least())] };
+        // The first one may have to teach the store the script; the second is like those of calls.
+        for limit in [STEP, deadline] {
+            let mut connection = open.connection();
+            let asked = timeout(limit, script::charge(&mut connection, &question));
+            let answered = asked.await.map_err(|_| Trouble::Late(limit))?.map_err(error)?;
+            answer::read(&answered, 1)?;
+        }
+        Ok(open)
+    }
+
+    /// Read anew for every connection, so that what was rotated is used without a restart.
+    fn files(&self) -> Result<(RedisConnectionInfo, Option<Vec<u8>>), Trouble> {
+        let Store { address: _, mode: _, username_file, password_file, ca_file } = &self.store;
+        // What this client is called is nobody's business, and setting it would need a right of its own.
+        let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
+        if let Some(path) = username_file {
+            info = info.set_username(line(path)?.as_str());
+        }
+        if let Some(path) = password_file {
+            info = info.set_password(line(path)?.as_str());
+        }
+        let authorities = ca_file.as_deref().map(|path| read(path, CERTIFICATES)).transpose()?;
+        Ok((info, authorities.map(|bytes| bytes.to_vec())))
+    }
+}
+
+fn line(path: &Path) -> Result<Zeroizing<String>, Trouble> {
+    let bytes = read(path, SECRET)?;
+    let wrong = |what| Trouble::File(format!("{} {what}", path.display()));
+    let text = std::str::from_utf8(&bytes).map_err(|_| wrong("is not UTF-8"))?;
+    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    if text.is_empty() { Err(wrong("is empty")) } else { Ok(Zeroizing::new(text.to_owned())) }
+}
+
+fn read(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    let failed = |error: std::io::Error| Trouble::File(format!("{} can't be read: {error}", path.display()));
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    if u64::try_from(read).is_ok_and(|read| read <= most) {
+        Ok(bytes)
+    } else {
+        Err(Trouble::File(format!("{} has more than {most} bytes", path.display())))
+    }
+}
