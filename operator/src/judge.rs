@@ -100,7 +100,8 @@ fn in_force(server: &MCPServer, caches: &Caches) -> InForce {
     }
     #[derive(serde::Deserialize)]
     struct Share {
-        replicas: Option<NonZeroU32>,
+        // Whatever stands there must not hide the generation.
+        replicas: Option<serde_json::Value>,
     }
     let Some((_, text)) = caches.configuration(&server.namespace().unwrap_or_default(), &server.name_any()) else {
         return InForce { generation: 1, digest: None, sharing: None };
@@ -109,7 +110,9 @@ fn in_force(server: &MCPServer, caches: &Caches) -> InForce {
     match serde_json::from_str(&text) {
         Ok(Header { generation, routes }) => {
             // One is not written.
-            let sharing = routes.first().map(|route| route.replicas.unwrap_or(NonZeroU32::MIN));
+            let number = |value: &serde_json::Value| NonZeroU32::new(u32::try_from(value.as_u64()?).ok()?);
+            let sharing =
+                routes.first().and_then(|route| route.replicas.as_ref().map_or(Some(NonZeroU32::MIN), number));
             InForce { generation: generation.max(1), digest, sharing }
         }
         Err(_) => InForce { generation: 1, digest, sharing: None },

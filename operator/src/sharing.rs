@@ -53,7 +53,7 @@ impl Seen {
 #[derive(Debug, Clone, Copy)]
 struct Fewer {
     since: Timestamp,
-    most: u32,
+    most: NonZeroU32,
 }
 
 /// What is remembered of a server.
@@ -64,7 +64,31 @@ struct Share {
     again: Option<Timestamp>,
 }
 
-/// Servers by their unique ids.
+impl Share {
+    fn settle(&mut self, in_force: NonZeroU32, seen: Seen, now: Timestamp) -> NonZeroU32 {
+        self.again = seen.until;
+        // Without any replica nobody has a part, and the next one starts with what is written.
+        let Some(replicas) = NonZeroU32::new(seen.replicas).filter(|replicas| *replicas < in_force) else {
+            self.fewer = None;
+            return in_force.max(NonZeroU32::new(seen.replicas).unwrap_or(NonZeroU32::MIN));
+        };
+        let mut fewer = self.fewer.unwrap_or(Fewer { since: now, most: replicas });
+        fewer.most = fewer.most.max(replicas);
+        // A clock that was set back must not put it off for longer.
+        fewer.since = fewer.since.min(now);
+        let settled = if now >= after(fewer.since, CALM) {
+            self.fewer = (fewer.most > replicas).then_some(Fewer { since: now, most: replicas });
+            fewer.most
+        } else {
+            self.fewer = Some(fewer);
+            in_force
+        };
+        self.again = sooner(self.again, self.fewer.map(|fewer| after(fewer.since, CALM)));
+        settled
+    }
+}
+
+/// Servers by their unique ids, as long as there is something to come back for.
 #[derive(Debug, Default)]
 pub struct Sharing(Mutex<HashMap<String, Share>>);
 
@@ -72,32 +96,23 @@ impl Sharing {
     /// The number that the server's configuration should have. `in_force` is the one that it has.
     pub fn settle(&self, uid: &str, in_force: NonZeroU32, seen: Seen, now: Timestamp) -> NonZeroU32 {
         let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let share = shares.entry(uid.to_owned()).or_default();
-        share.again = seen.until;
-        // Without any replica nobody has a part, and the next one starts with what is written.
-        let Some(replicas) = NonZeroU32::new(seen.replicas).filter(|replicas| *replicas < in_force) else {
-            share.fewer = None;
-            return in_force.max(NonZeroU32::new(seen.replicas).unwrap_or(NonZeroU32::MIN));
-        };
-        let fewer = share.fewer.get_or_insert(Fewer { since: now, most: 0 });
-        fewer.most = fewer.most.max(replicas.get());
-        // A clock that was set back must not put it off for longer.
-        fewer.since = fewer.since.min(now);
-        let calm = after(fewer.since, CALM);
-        if now >= calm {
-            let most = NonZeroU32::new(fewer.most).unwrap_or(replicas);
-            share.fewer = (most > replicas).then_some(Fewer { since: now, most: replicas.get() });
-            share.again = sooner(share.again, share.fewer.map(|fewer| after(fewer.since, CALM)));
-            return most;
+        let mut share = shares.remove(uid).unwrap_or_default();
+        let settled = share.settle(in_force, seen, now);
+        if share.fewer.is_some() || share.again.is_some() {
+            shares.insert(uid.to_owned(), share);
         }
-        share.again = sooner(share.again, Some(calm));
-        in_force
+        settled
     }
 
     /// How long until a look may find another number although nothing happens; told once for each [`Self::settle`].
     pub fn next_look(&self, uid: &str, now: Timestamp) -> Option<Duration> {
         let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = shares.get_mut(uid)?.again.take()?;
+        let share = shares.get_mut(uid)?;
+        let again = share.again.take();
+        if share.fewer.is_none() {
+            shares.remove(uid);
+        }
+        let again = again?;
         // A moment later than that, so that the look finds it over.
         Some(Duration::try_from(again.duration_since(now)).unwrap_or_default() + Duration::from_millis(100))
     }

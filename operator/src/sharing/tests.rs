@@ -150,6 +150,8 @@ fn a_clock_that_is_set_back_puts_nothing_off_for_longer_than_the_calm_time() {
 #[test]
 fn a_server_that_is_gone_leaves_nothing_behind() {
     let mut server = Server::with(2);
+    server.look(&many(2), 0);
+    assert!(server.sharing.0.lock().unwrap().is_empty(), "nor one that nothing is to be done about");
     server.look(&many(1), 0);
     server.sharing.forget(NAME);
     assert!(server.sharing.0.lock().unwrap().is_empty());
