@@ -4,7 +4,7 @@ use super::{assert_none, checkout};
 
 const TABLE: &str = "tests/attacks.md";
 /// Groups with their highest number, and the numbers that were never given.
-const GROUPS: [(char, u32, &[u32]); 3] = [('J', 41, &[23, 27]), ('T', 10, &[]), ('K', 12, &[9])];
+const GROUPS: [(char, u32, &[u32]); 4] = [('J', 41, &[23, 27]), ('T', 10, &[]), ('K', 12, &[9]), ('R', 21, &[8, 11])];
 /// What turns verification off in the libraries that are used, or in those that one might take instead. In two halves, so that
 /// this file holds none of them.
 const SWITCHES: [&str; 6] = [
