@@ -17,6 +17,8 @@ mod clients;
 mod exchange;
 #[path = "keycloak/experimental.rs"]
 mod experimental;
+#[path = "keycloak/registered.rs"]
+mod registered;
 #[path = "keycloak/scene.rs"]
 mod scene;
 

@@ -8,7 +8,7 @@ use crate::client::Reply;
 use crate::deadline::eventually_within;
 use crate::real::document;
 use crate::real::guarded::free_address;
-use crate::real::http::{answers, post_form, send_with};
+use crate::real::http::{answers, post_form, send, send_with};
 use crate::real::place;
 use crate::real::process::{Process, command};
 use crate::real::provider::access_token;
@@ -106,6 +106,45 @@ impl Keycloak {
     pub async fn program(&self, client: &str, more: &[(&str, &str)]) -> Reply {
         let own = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", "robot-secret")];
         post_form(&self.token_url(), &[&own, more].concat()).await
+    }
+
+    /// What Keycloak answers to somebody without any credentials who registers a client in Keycloak's own form.
+    pub async fn register(&self, client: &Value) -> Reply {
+        let url = format!("{}/clients-registrations/default", self.issuer);
+        send(Method::POST, &url, "application/json", client.to_string()).await
+    }
+
+    /// What a client gets by client credentials.
+    pub async fn token_of(&self, client: &str, secret: &str, scope: &str) -> Reply {
+        let fields =
+            [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", secret), ("scope", scope)];
+        post_form(&self.token_url(), &fields).await
+    }
+
+    /// Removes a policy of anonymous registration.
+    pub async fn forget(&self, policy: &str) {
+        let kind = "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy";
+        let policies = self.administer(Method::GET, &format!("components?type={kind}"), None).await.json();
+        let is_it = |found: &&Value| {
+            found.get("name") == Some(&json!(policy)) && found.get("subType") == Some(&json!("anonymous"))
+        };
+        let found = policies.as_array().into_iter().flatten().find(is_it).expect("the policy is there");
+        let id = found.get("id").and_then(Value::as_str).expect("a component has an id");
+        self.administer(Method::DELETE, &format!("components/{id}"), None).await;
+    }
+
+    /// Gives a client scope to people with a new role only, and the role to these.
+    pub async fn demand_role(&self, scope: &str, role: &str, people: &[&str]) {
+        self.administer(Method::POST, "roles", Some(json!({"name": role}))).await;
+        let role = self.administer(Method::GET, &format!("roles/{role}"), None).await.json();
+        let scopes = self.administer(Method::GET, "client-scopes", None).await.json();
+        let found = scopes.as_array().into_iter().flatten().find(|found| found.get("name") == Some(&json!(scope)));
+        let id = found.and_then(|scope| scope.get("id")).and_then(Value::as_str).expect("the scope is there");
+        self.administer(Method::POST, &format!("client-scopes/{id}/scope-mappings/realm"), Some(json!([role]))).await;
+        for person in people {
+            let path = format!("users/{}/role-mappings/realm", self.subject(person).await);
+            self.administer(Method::POST, &path, Some(json!([role]))).await;
+        }
     }
 
     /// The token endpoint's answer after a person signed in to that client by the login form, with PKCE.
