@@ -71,7 +71,8 @@ fn answer(arguments: &ExplainArguments, mut config: SidecarConfig) -> anyhow::Re
         let snapshot = parts.compile(&config, String::new()).context("the configuration can't be used here")?;
         let route = snapshot.routes().first().context("the manifests lead to no server")?.clone();
         let faults = keys::fetched(&parts.providers).await;
-        let mut explanation = explain(&route, &question.headers, &question.body, clock.unix_seconds()).await;
+        let most = snapshot.limits.max_body_bytes;
+        let mut explanation = explain(&route, &question.headers, &question.body, most, clock.unix_seconds()).await;
         if explanation.decision == Decision::Unknown && !faults.is_empty() {
             let faults = faults.join("; ");
             explanation.detail =

@@ -123,8 +123,8 @@ pub struct LimitExplanation {
     pub cost: u32,
 }
 
-/// Explains a POST with these headers and this body at a time, in seconds since the epoch.
-pub async fn explain(route: &Route, headers: &HeaderMap, body: &Bytes, now: i64) -> Explanation {
+/// Explains a POST with these headers and this body, of which `most` bytes would be read, at a time, in seconds since the epoch.
+pub async fn explain(route: &Route, headers: &HeaderMap, body: &Bytes, most: u32, now: i64) -> Explanation {
     let mut explanation = Explanation {
         server: route.name.clone(),
         decision: Decision::Deny,
@@ -144,6 +144,10 @@ pub async fn explain(route: &Route, headers: &HeaderMap, body: &Bytes, now: i64)
         Err(refusal) => return explanation.refused(&refusal),
     };
     explanation.caller = caller(&principal);
+    if body.len() > most as usize {
+        explanation.reason = Reason::BodyTooLarge;
+        return explanation;
+    }
     let message = match envelope::read(headers, body) {
         Ok(message) => message,
         Err(refused) => {

@@ -108,6 +108,18 @@ fn a_call_that_holds_its_own_token_is_refused_after_its_limits_are_charged() {
     assert_eq!(code, Some(1));
 }
 
+/// The bound of the sidecar, by default 4 MiB of the whole message.
+#[test]
+fn a_call_that_is_larger_than_what_is_read_is_refused() {
+    let claims = json!({"scope": "shop:read"});
+    for (length, expected) in [(4_194_304, ("DENY", Some(1))), (4_190_000, ("ALLOW", Some(0)))] {
+        let arguments = json!({"note": "x".repeat(length)}).to_string();
+        let (text, code) = asked(&claims, &arguments, &["--tool", "get_x", "--args", "args.json"]);
+        assert_eq!((text.split(' ').next().unwrap(), code), expected, "{length}: {text}");
+        assert_eq!(text.contains("body_too_large"), code == Some(1), "{text}");
+    }
+}
+
 #[test]
 fn programs_read_it_as_json() {
     let more = [&PAY[..], &["-o", "json"]].concat();
