@@ -2,12 +2,13 @@
 //!
 //! # Flow
 //! [`crate::judge`] (whether it makes sense, pure) -> [`crate::discovery`] (what its issuer says, fetched apart from reconciling and kept) ->
-//! what the sidecars that use it report -> [`conclude`] (conditions, pure) -> status.
+//! [`usable`] (whether its keys can verify anything, pure) -> what the sidecars that use it report -> [`conclude`] (conditions, pure) -> status.
 //!
 //! Sidecars fetch keys themselves and never ask the operator: this check is for people, who see a typing error in a minute
 //! instead of in the first refused call.
 
 mod conclude;
+mod usable;
 
 use crate::backoff;
 use crate::cache::Provider;
@@ -48,7 +49,7 @@ pub async fn reconcile(provider: Arc<Provider>, context: Arc<Context>) -> (Optio
                         authentication: wanted.client.authentication,
                     }),
                 };
-                context.discoveries.look(&uid, &name, question)
+                usable::judged(context.discoveries.look(&uid, &name, question), external)
             });
             let reports = context.book.about(&format!("{namespace}/{name}"));
             let verdicts = conclude::verdicts(&findings, looked.as_ref(), &reports);

@@ -38,4 +38,4 @@ pub use install::InstallSettings;
 pub use issuers::issuers_of;
 pub use local::{LocalPlace, serve_at};
 pub use provider_key::resource_of;
-pub use validate::{Validated, claim_names, compiled_name, validate};
+pub use validate::{Validated, algorithms, claim_names, compiled_name, validate};

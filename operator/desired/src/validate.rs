@@ -23,7 +23,7 @@ pub use crate::identity::Identity;
 pub(crate) use deny::list as deny_list;
 pub use endpoint::{EndpointPlan, TlsPlan};
 pub use limits::compiled_name;
-pub use providers::{ProviderPlan, claim_names};
+pub use providers::{ProviderPlan, algorithms, claim_names};
 pub(crate) use store::StoreMount;
 pub use upstream_auth::{FormPlan, MountedSecret, UpstreamAuthPlan};
 

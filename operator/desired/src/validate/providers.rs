@@ -21,7 +21,7 @@ use tollward_api::identityprovider::{
 };
 use tollward_api::mcpserver::ProviderReference;
 use tollward_api::owned::is_owned;
-use tollward_policy::config::{ClaimMark, ClaimNames, ProviderConfig, TokenProfile};
+use tollward_policy::config::{Algorithm, ClaimMark, ClaimNames, ProviderConfig, TokenProfile};
 use url::Url;
 
 /// A provider whose tokens are accepted.
@@ -279,6 +279,11 @@ fn or_else<T: Clone>(given: &[T], preset: impl FnOnce() -> Vec<T>) -> Vec<T> {
 
 fn names(list: &[&str]) -> Vec<String> {
     list.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// The signature algorithms that a provider may use.
+pub fn algorithms(external: &ExternalProvider) -> Vec<Algorithm> {
+    or_else(&external.algorithms, || presets::row(external.preset, false).algorithms.to_vec())
 }
 
 /// Which claims of a provider's tokens carry what, also if something else about it is wrong.
