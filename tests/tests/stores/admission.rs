@@ -87,7 +87,7 @@ async fn a_store_behind_tls_proves_its_name_to_the_authority_that_is_named_and_t
         })
         .await;
         let told = scene.fails().await;
-        assert!(told.contains("TLS") && told.contains("certificate"), "{told}");
+        assert!(told.contains("could not be reached"), "{told}");
         assert_eq!(scene.is_unavailable("alice").await, "unreachable");
         scene.world.sidecar.config.beside("ca.crt", authority.certificate());
         scene.counts().await;
@@ -102,9 +102,9 @@ async fn an_address_that_the_installer_does_not_allow_is_not_dialled() {
     let url = server.url().replace("redis://", "rediss://");
     let scene = Scene::new(&store(&url, "Deny", PATIENT), 50).await;
     let told = scene.fails().await;
-    assert!(told.contains("loopback") && told.contains("installer"), "{told}");
+    assert!(told.contains("installer") && !told.contains("loopback"), "what is where is for the log: {told}");
     assert_eq!(scene.is_unavailable("alice").await, "unreachable");
     let scene = Scene::new(&store("redis://169.254.169.254:80", "Deny", PATIENT), 50).await;
-    assert!(scene.fails().await.contains("never dialled"));
+    assert_eq!(scene.fails().await, told, "nobody learns by a policy what is where");
     scene.world.end();
 }

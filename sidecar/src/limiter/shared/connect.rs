@@ -69,7 +69,8 @@ impl Connector {
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_pipeline_buffer_size(QUEUE);
         let error = |error| Trouble::of(&error, address, self.store.mode);
         let ready = timeout(STEP, MultiplexedConnection::new_with_config(&info, stream, config));
-        let (connection, driver) = ready.await.map_err(|_| Trouble::Late(STEP))?.map_err(error)?;
+        let silent = || Trouble::Unreachable(format!("no answer within {STEP:?}"));
+        let (connection, driver) = ready.await.map_err(|_| silent())?.map_err(error)?;
         let closed = CancellationToken::new();
         let end = closed.clone().drop_guard();
         let driver = tokio::spawn(async move {
@@ -81,10 +82,10 @@ impl Connector {
         // A count of nobody that is refilled at once.
         let question = Question { counts: vec![(trial(&self.namespace), Amount::least())] };
         // The first one may have to teach the store the script; the second is like those of calls.
-        for limit in [STEP, deadline] {
+        for (limit, late) in [(STEP, silent()), (deadline, Trouble::Late(deadline))] {
             let mut connection = open.connection();
             let asked = timeout(limit, script::charge(&mut connection, &question));
-            let answered = asked.await.map_err(|_| Trouble::Late(limit))?.map_err(error)?;
+            let answered = asked.await.map_err(|_| late)?.map_err(error)?;
             answer::read(&answered, 1)?;
         }
         Ok(open)

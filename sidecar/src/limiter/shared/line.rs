@@ -125,16 +125,16 @@ impl Line {
     /// Logged where it changes, and not at each trial.
     fn note(&self, trouble: Option<&Trouble>) {
         let now = self.clock.unix_seconds();
-        let error = trouble.map(ToString::to_string);
+        let error = trouble.map(Trouble::public_message);
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         let turned = status.up != error.is_none();
         let news = turned || status.error != error;
         let since = if turned { now } else { status.since };
         *status = StoreStatus { up: error.is_none(), since, error: error.clone() };
         drop(status);
-        match error {
-            Some(error) if news => {
-                tracing::error!(store = %self.name, error, "a store of limits does not count; policies say what becomes of calls meanwhile");
+        match trouble {
+            Some(trouble) if news => {
+                tracing::error!(store = %self.name, error = %trouble, "a store of limits does not count; policies say what becomes of calls meanwhile");
             }
             None if turned => tracing::info!(store = %self.name, "a store of limits counts again"),
             Some(_) | None => {}

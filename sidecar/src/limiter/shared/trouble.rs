@@ -6,7 +6,12 @@ use redis::{ErrorKind, RedisError};
 use std::time::Duration;
 use tollward_policy::limits::{StoreAddress, StoreMode};
 
-/// Why the store did not count.
+/// The only thing that is told outside of the log about what does not speak as a store. One text for closed, filtered, denied,
+/// unverified and foreign alike: who may write policies must not learn by them what is where in the network.
+const PUBLIC_MESSAGE: &str = "the store could not be reached; the cause is in the log of the replica that tried. Plain redis://, \
+                              and addresses that are not public, need the installer's consent (`dial.allow`)";
+
+/// Why the store did not count. `Display` is for the log; outsiders get [`Trouble::public_message`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Trouble {
     /// No answer in time. It may have counted nevertheless.
@@ -88,6 +93,28 @@ impl Trouble {
             Self::IsCluster | Self::Cluster => "cluster",
             Self::Answer => "answer",
             Self::Other(_) => "other",
+        }
+    }
+
+    /// What is reported to whoever may read the policy's status.
+    pub(super) fn public_message(&self) -> String {
+        match self {
+            Self::Unreachable(_) | Self::Closed | Self::Answer | Self::Other(_) | Self::Opening => {
+                PUBLIC_MESSAGE.to_owned()
+            }
+            Self::Late(_)
+            | Self::Busy
+            | Self::File(_)
+            | Self::Credentials
+            | Self::Permission
+            | Self::ReadOnly
+            | Self::NoWrites(_)
+            | Self::Loading
+            | Self::OutOfMemory
+            | Self::Script
+            | Self::Moved(_)
+            | Self::IsCluster
+            | Self::Cluster => self.to_string(),
         }
     }
 
