@@ -21,7 +21,8 @@ use anyhow::Result;
 #[command(
     after_help = "Examples:\n  cargo xtask bench sidecar                           the hot path, in about five minutes\n  \
                         cargo xtask bench sidecar --seconds 2 --rounds 1    a quick look\n  \
-                        cargo xtask bench sidecar --json figures.json       also every sample, for a machine"
+                        cargo xtask bench sidecar --json figures.json       also every sample, for a machine\n  \
+                        cargo xtask bench limits                            limits, beside HAProxy"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -32,6 +33,8 @@ pub(crate) struct Args {
 enum Benchmark {
     /// The hot path through the sidecar, against the bare MCP server
     Sidecar(sidecar::Args),
+    /// What a limit for each caller adds, beside `HAProxy` with a stick table
+    Limits(sidecar::limits::Args),
     /// A part of a benchmark: the MCP server that does nothing
     #[command(hide = true)]
     Upstream(upstream::Args),
@@ -43,6 +46,7 @@ enum Benchmark {
 pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.benchmark {
         Benchmark::Sidecar(args) => sidecar::run(args),
+        Benchmark::Limits(args) => sidecar::limits::run(args),
         Benchmark::Upstream(args) => upstream::run(args),
         Benchmark::Load(args) => load::run(args),
     }

@@ -3,6 +3,8 @@
 //! refuses before anything is measured: a proxy that checks nothing is fast.
 
 mod configuration;
+mod haproxy;
+pub(super) mod limits;
 mod memory;
 mod prepare;
 mod proof;
@@ -64,7 +66,8 @@ fn measure(args: &Args, folder: &Path) -> Result<()> {
             let last_to_first = [Target::Sidecar, Target::Bare];
             for target in if round.is_multiple_of(2) { first_to_last } else { last_to_first } {
                 if target == Target::Sidecar || scenario.also_bare {
-                    report.add(sample::take(&mut rig, target, scenario, args.seconds)?);
+                    report.add(sample::take(&rig, sample::Subject::of(&rig, target), scenario, args.seconds)?);
+                    rig.must_run()?;
                 }
             }
         }

@@ -11,7 +11,7 @@ use super::super::message::{self, TOOL};
 use super::prepare::Issuer;
 use super::rig::Rig;
 use super::sample::load;
-use super::scenario::{Scenario, Target};
+use super::scenario::Scenario;
 
 const CONNECTIONS: u32 = 1_000;
 /// How long the busy ones are busy.
@@ -60,7 +60,7 @@ pub(super) fn with_open_connections(rig: &Rig, issuer: &Issuer) -> Result<f64> {
 /// Looks while the load runs.
 pub(super) fn with_busy_connections(rig: &Rig, scenario: &Scenario) -> Result<f64> {
     thread::scope(|scope| {
-        let running = scope.spawn(|| load(rig, Target::Sidecar, scenario, CONNECTIONS, SECONDS));
+        let running = scope.spawn(|| load(rig, rig.addresses.public, scenario, CONNECTIONS, SECONDS));
         let mut most = 0.0_f64;
         while !running.is_finished() {
             most = most.max(rig.sidecar.resident_mebibytes()?);

@@ -50,9 +50,16 @@ impl Rig {
         let sidecar = start_sidecar(&programs, cores, &document(addresses), addresses.observe, folder)?;
         Ok(Self { programs, cores, upstream, sidecar, addresses })
     }
+
+    /// Fails if one of them has ended.
+    pub(super) fn must_run(&mut self) -> Result<()> {
+        self.sidecar.must_run()?;
+        self.upstream.must_run()
+    }
 }
 
-fn start_sidecar(
+/// A sidecar with this configuration, on its core.
+pub(super) fn start_sidecar(
     programs: &Programs,
     cores: Cores,
     document: &Value,
@@ -78,7 +85,7 @@ fn start_sidecar(
 }
 
 /// Waits for something that a process does soon after its start.
-fn until<T>(running: &mut Running, log: &Path, mut done: impl FnMut() -> Option<T>) -> Result<T> {
+pub(super) fn until<T>(running: &mut Running, log: &Path, mut done: impl FnMut() -> Option<T>) -> Result<T> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(value) = done() {
@@ -93,7 +100,7 @@ fn until<T>(running: &mut Running, log: &Path, mut done: impl FnMut() -> Option<
 }
 
 /// An address that nobody listens on right now.
-fn free_address() -> Result<SocketAddr> {
+pub(super) fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on loopback")?;
     listener.local_addr().context("a listener without address")
 }

@@ -1,12 +1,13 @@
 //! One measurement: a warm-up, the load, and what the measured process and everybody else on the machine used meanwhile.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::super::child::pinned;
+use super::super::child::{Running, pinned};
 use super::super::load::Measured;
 use super::super::machine;
 use super::rig::Rig;
@@ -37,11 +38,30 @@ pub(super) struct Sample {
     pub(super) others: f64,
 }
 
+/// What answers: where, and the process whose processor time counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) target: Target,
+    pub(super) address: SocketAddr,
+    pub(super) process: &'a Running,
+}
+
+impl<'a> Subject<'a> {
+    /// One of the rig's own two.
+    pub(super) fn of(rig: &'a Rig, target: Target) -> Self {
+        let (address, process) = match target {
+            Target::Bare => (rig.addresses.upstream, &rig.upstream),
+            Target::Sidecar => (rig.addresses.public, &rig.sidecar),
+        };
+        Self { target, address, process }
+    }
+}
+
 /// Takes one, if need be again when the machine is quieter.
-pub(super) fn take(rig: &mut Rig, target: Target, scenario: &Scenario, seconds: u32) -> Result<Sample> {
+pub(super) fn take(rig: &Rig, subject: Subject<'_>, scenario: &Scenario, seconds: u32) -> Result<Sample> {
     let mut best: Option<Sample> = None;
     for _ in 0..ATTEMPTS {
-        let sample = attempt(rig, target, scenario, seconds)?;
+        let sample = attempt(rig, subject, scenario, seconds)?;
         if best.is_none_or(|best| sample.others < best.others) {
             best = Some(sample);
         }
@@ -53,20 +73,19 @@ pub(super) fn take(rig: &mut Rig, target: Target, scenario: &Scenario, seconds: 
     best.context("nothing was measured")
 }
 
-fn attempt(rig: &mut Rig, target: Target, scenario: &Scenario, seconds: u32) -> Result<Sample> {
+fn attempt(rig: &Rig, subject: Subject<'_>, scenario: &Scenario, seconds: u32) -> Result<Sample> {
+    let Subject { target, address, process } = subject;
     wait_for_quiet()?;
-    load(rig, target, scenario, CONNECTIONS, 1)?;
+    load(rig, address, scenario, CONNECTIONS, 1)?;
     let begun = Instant::now();
-    let before = [machine::busy()?, rig.sidecar.processor_time()?, rig.upstream.processor_time()?];
-    let measured = load(rig, target, scenario, CONNECTIONS, seconds)?;
-    let after = [machine::busy()?, rig.sidecar.processor_time()?, rig.upstream.processor_time()?];
+    let before = [machine::busy()?, process.processor_time()?, rig.upstream.processor_time()?];
+    let measured = load(rig, address, scenario, CONNECTIONS, seconds)?;
+    let after = [machine::busy()?, process.processor_time()?, rig.upstream.processor_time()?];
     let wall = begun.elapsed().as_secs_f64();
-    let [busy, sidecar, upstream] = used(before, after);
-    rig.sidecar.must_run()?;
-    rig.upstream.must_run()?;
-    let own = match target {
-        Target::Bare => upstream,
-        Target::Sidecar => sidecar,
+    let [busy, own, upstream] = used(before, after);
+    let behind = match target {
+        Target::Bare => 0.0,
+        Target::Sidecar => upstream,
     };
     Ok(Sample {
         scenario: scenario.name,
@@ -75,7 +94,7 @@ fn attempt(rig: &mut Rig, target: Target, scenario: &Scenario, seconds: u32) -> 
         p50_micros: measured.p50_micros,
         p99_micros: measured.p99_micros,
         processor_micros: own / measured.answered * 1e6,
-        others: ((busy - sidecar - upstream - measured.processor_seconds) / wall).max(0.0),
+        others: ((busy - own - behind - measured.processor_seconds) / wall).max(0.0),
     })
 }
 
@@ -103,11 +122,13 @@ fn used(before: [Duration; 3], after: [Duration; 3]) -> [f64; 3] {
 }
 
 /// Runs the load. A single call that is not answered by 200 makes all figures worthless.
-pub(super) fn load(rig: &Rig, target: Target, scenario: &Scenario, connections: u32, seconds: u32) -> Result<Measured> {
-    let address = match target {
-        Target::Bare => rig.addresses.upstream,
-        Target::Sidecar => rig.addresses.public,
-    };
+pub(super) fn load(
+    rig: &Rig,
+    address: SocketAddr,
+    scenario: &Scenario,
+    connections: u32,
+    seconds: u32,
+) -> Result<Measured> {
     let mut command = pinned(rig.cores.load, Path::new(&rig.programs.own))?;
     command.args(["bench", "load", "--address", &address.to_string(), "--requests"]).arg(&scenario.requests);
     command.args(["--connections", &connections.to_string(), "--seconds", &seconds.to_string()]);
@@ -117,7 +138,7 @@ pub(super) fn load(rig: &Rig, target: Target, scenario: &Scenario, connections: 
     let measured = Measured::read(&process::capture(&mut command)?)?;
     if measured.failed > 0.0 || measured.answered < 1.0 {
         let Measured { answered, failed, .. } = measured;
-        bail!("{}, {}: {answered} calls were answered and {failed} failed", scenario.name, target.name());
+        bail!("{}, at {address}: {answered} calls were answered and {failed} failed", scenario.name);
     }
     Ok(measured)
 }

@@ -16,7 +16,7 @@ use super::rig::Rig;
 pub(super) enum Target {
     /// The MCP server itself.
     Bare,
-    /// The sidecar in front of it.
+    /// The sidecar in front of it, or another program there.
     Sidecar,
 }
 
