@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 use governor::clock::DefaultClock;
 use serde_json::json;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 use tollward_netguard::{Allowance, DialPolicy, Scheme, SystemResolver};
 use tollward_policy::limits::{Counted, LimitSet, RateLimitConfig};
@@ -22,6 +23,8 @@ use tollward_policy::principal::Principal;
 use tollward_sidecar::clock::SystemClock;
 use tollward_sidecar::limiter::{GuardedDial, Limiter, RouteLimiter, Stores};
 
+/// Tells rows apart.
+static ROWS: AtomicU32 = AtomicU32::new(0);
 /// Charges of each row.
 const CHARGES: usize = 20_000;
 
@@ -46,7 +49,7 @@ impl Bench {
         let dial = GuardedDial::new(policy, Arc::new(SystemResolver::from_system().unwrap()));
         let stores = Stores::new(Arc::new(dial), Arc::new(SystemClock));
         // A name of its own for each row, so that no row finds another's counts.
-        let uid = format!("bench-{}-{}", std::process::id(), Instant::now().elapsed().as_nanos());
+        let uid = format!("bench-{}-{}", std::process::id(), ROWS.fetch_add(1, Ordering::Relaxed));
         let route = Limiter::new(DefaultClock::default()).route(&uid, &set);
         let route = route.sharing(stores.route("bench", &uid, &set));
         Self { set, route }
