@@ -32,42 +32,40 @@ pub fn issuers_of(external: &ExternalProvider) -> Vec<String> {
 /// The issuers of a provider, at least one, or what is wrong with it.
 pub(crate) fn of(external: &ExternalProvider) -> Result<Vec<Issuer>, String> {
     let issuer = external.issuer.as_str();
-    match external.preset {
+    let path = Url::parse(issuer).map(|url| url.path().to_owned()).unwrap_or_default();
+    let segment = |rest: &str| !rest.is_empty() && !rest.contains('/');
+    let (fine, advice) = match external.preset {
         Preset::Entra => return entra(external),
-        Preset::Generic | Preset::Auth0 | Preset::Okta | Preset::Keycloak | Preset::Cognito | Preset::Google => {}
-    }
+        Preset::Generic => (true, ""),
+        Preset::Auth0 => (
+            issuer.ends_with('/'),
+            "issuers of Auth0 end with a slash: https://TENANT.auth0.com/, or that of your custom domain",
+        ),
+        Preset::Okta => (
+            path.strip_prefix("/oauth2/").is_some_and(|id| segment(id) && id != "v1"),
+            "tokens of Okta's org authorization server can be verified by Okta only; make a custom authorization server \
+             (Security > API), and write its issuer: https://ORG.okta.com/oauth2/ID",
+        ),
+        Preset::Keycloak => (
+            path.rsplit_once("/realms/").is_some_and(|(_, realm)| segment(realm)),
+            "issuers of Keycloak are https://HOST/realms/REALM, without a slash at the end",
+        ),
+        Preset::Cognito => (
+            path.strip_prefix('/').is_some_and(segment),
+            "issuers of Cognito are https://cognito-idp.REGION.amazonaws.com/POOL, without a slash at the end",
+        ),
+        Preset::Google => (
+            path == "/" && !issuer.ends_with('/'),
+            "the issuer of Google is https://accounts.google.com, without a slash at the end",
+        ),
+    };
     if !external.tenants.is_empty() {
         return Err("spec.external.tenants is for preset Entra".to_owned());
     }
-    let path = Url::parse(issuer).map(|url| url.path().to_owned()).unwrap_or_default();
-    check(external.preset, issuer, &path)?;
+    if !fine {
+        return Err(format!("spec.external.issuer: {advice}"));
+    }
     Ok(vec![Issuer { name: issuer.to_owned(), tenant: None, version_1: false }])
-}
-
-fn check(preset: Preset, issuer: &str, path: &str) -> Result<(), String> {
-    let segment = |rest: &str| !rest.is_empty() && !rest.contains('/');
-    let fine = match preset {
-        Preset::Generic | Preset::Entra => true,
-        Preset::Auth0 => issuer.ends_with('/'),
-        Preset::Okta => path.strip_prefix("/oauth2/").is_some_and(|id| segment(id) && id != "v1"),
-        Preset::Keycloak => path.rsplit_once("/realms/").is_some_and(|(_, realm)| segment(realm)),
-        Preset::Cognito => path.strip_prefix('/').is_some_and(segment),
-        Preset::Google => path == "/" && !issuer.ends_with('/'),
-    };
-    let advice = match preset {
-        Preset::Generic | Preset::Entra => "",
-        Preset::Auth0 => "issuers of Auth0 end with a slash: https://TENANT.auth0.com/, or that of your custom domain",
-        Preset::Okta => {
-            "tokens of Okta's org authorization server can be verified by Okta only; make a custom authorization server \
-             (Security > API), and write its issuer: https://ORG.okta.com/oauth2/ID"
-        }
-        Preset::Keycloak => "issuers of Keycloak are https://HOST/realms/REALM, without a slash at the end",
-        Preset::Cognito => {
-            "issuers of Cognito are https://cognito-idp.REGION.amazonaws.com/POOL, without a slash at the end"
-        }
-        Preset::Google => "the issuer of Google is https://accounts.google.com, without a slash at the end",
-    };
-    if fine { Ok(()) } else { Err(format!("spec.external.issuer: {advice}")) }
 }
 
 /// `https://HOST/TENANT/v2.0`, or `https://HOST/TENANT/` for tokens of version 1.0.
