@@ -55,11 +55,7 @@ fn kind(condition: &Condition) -> EventType {
 }
 
 fn bounded(message: &str) -> String {
-    let mut end = message.len().min(MAX_NOTE);
-    while !message.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    message.get(..end).unwrap_or_default().to_owned()
+    message.get(..message.floor_char_boundary(MAX_NOTE)).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

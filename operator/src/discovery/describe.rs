@@ -58,11 +58,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 fn cut(text: &str, longest: usize) -> String {
-    let mut end = text.len().min(longest);
-    while !text.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    text.get(..end).unwrap_or_default().to_owned()
+    text.get(..text.floor_char_boundary(longest)).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -281,11 +281,7 @@ fn http_facts(parts: &Parts, peer: SocketAddr) -> HttpFacts {
 }
 
 fn bounded(text: &str) -> String {
-    let mut end = text.len().min(MAX_TEXT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default().to_owned()
+    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default().to_owned()
 }
 
 fn rfc3339(unix_nanos: i128) -> String {
