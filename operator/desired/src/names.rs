@@ -10,6 +10,8 @@ pub const SIDECAR_CONTAINER: &str = "tollward";
 pub const SERVER_CONTAINER: &str = "server";
 /// Key of the configuration in its ConfigMap: one per schema version, so that pods of two versions live side by side.
 pub const CONFIG_KEY: &str = "config-v1.json";
+/// Longest key of a Secret, which is a file's name.
+pub(crate) const MAX_SECRET_KEY: usize = 253;
 /// Folder of the configuration in the data plane's container.
 pub const CONFIG_FOLDER: &str = "/etc/tollward/config";
 /// Folder of the keys in the data plane's container.

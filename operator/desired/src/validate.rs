@@ -17,6 +17,7 @@ mod sender;
 mod siblings;
 mod store;
 mod upstream_auth;
+mod web_url;
 mod workload;
 
 pub use crate::identity::Identity;

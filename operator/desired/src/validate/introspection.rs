@@ -1,13 +1,11 @@
 //! Asking a provider about tokens: whether it can be, and which Secret a server mounts for it.
 
+use super::web_url::is_url;
+use crate::names::MAX_SECRET_KEY;
 use std::path::Path;
 use tollward_api::identityprovider::Introspection;
 use tollward_api::owned::is_owned;
 use tollward_policy::config::{IntrospectionClient, IntrospectionConfig, MAX_CACHE_SECONDS};
-use url::Url;
-
-/// Longest key of a Secret.
-const MAX_KEY: usize = 253;
 
 /// How a provider is asked about tokens, but for where the client's secret is mounted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +54,7 @@ pub(super) fn judge(key: &str, wanted: &Introspection, refuse: &mut impl FnMut(S
         }
     };
     unless(
-        endpoint_url.as_deref().is_none_or(is_endpoint),
+        endpoint_url.as_deref().is_none_or(|url| is_url(url, true)),
         "endpointURL must be an absolute http(s) URL without user or fragment",
     );
     let visible = client.id.bytes().all(|byte| matches!(byte, 0x20..=0x7e));
@@ -71,17 +69,10 @@ pub(super) fn judge(key: &str, wanted: &Introspection, refuse: &mut impl FnMut(S
     let cache_seconds = cache_ttl.seconds().unwrap_or(u32::MAX);
     unless(cache_seconds <= MAX_CACHE_SECONDS, "cacheTTL must be a duration of at most 5m");
     let secret_key = format!("introspection.{}", key.replace('/', "."));
-    if secret_key.len() > MAX_KEY {
+    if secret_key.len() > MAX_SECRET_KEY {
         let message = "client.secret: no Secret has a key as long as `introspection.NAMESPACE.NAME` would be; choose a shorter name for the provider";
         refuse(format!("spec.external.introspection.{message}"));
         return None;
     }
     fine.then(|| IntrospectionPlan { wanted: wanted.clone(), secret_key, cache_seconds })
-}
-
-fn is_endpoint(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| {
-        let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-        matches!(url.scheme(), "http" | "https") && plain
-    })
 }

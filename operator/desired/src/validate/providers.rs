@@ -4,6 +4,7 @@ mod presets;
 
 use super::deny;
 use super::introspection::{self, IntrospectionPlan};
+use super::web_url::is_url;
 use crate::finding::{Findings, Subject};
 use crate::identity::Identity;
 use crate::inputs::Inputs;
@@ -22,7 +23,6 @@ use tollward_api::identityprovider::{
 use tollward_api::mcpserver::ProviderReference;
 use tollward_api::owned::is_owned;
 use tollward_policy::config::{Algorithm, ClaimMark, ClaimNames, ProviderConfig, TokenProfile};
-use url::Url;
 
 /// A provider whose tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,13 +250,6 @@ fn refuse_addresses(key: &str, external: &ExternalProvider, findings: &mut Findi
         fine = false;
     }
     fine
-}
-
-fn is_url(text: &str, query: bool) -> bool {
-    Url::parse(text).is_ok_and(|url| {
-        let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-        matches!(url.scheme(), "http" | "https") && plain && (query || url.query().is_none())
-    })
 }
 
 fn seconds(key: &str, field: &str, duration: &GoDuration, most: u32, findings: &mut Findings) -> Option<u32> {

@@ -3,14 +3,11 @@
 //! Whoever writes policies names a Secret that he need not be able to read, and where its password is sent. So its keys must
 //! say that they were made for this very policy.
 
-use crate::names::STORES_FOLDER;
+use crate::names::{MAX_SECRET_KEY, STORES_FOLDER};
 use std::path::{Path, PathBuf};
 use tollward_api::owned::is_owned;
 use tollward_api::ratelimitpolicy::{Store, StoreKey, StoreSecret};
 use tollward_policy::limits::{OnStoreFailure, StoreConfig};
-
-/// Longest key of a Secret, which is a file's name.
-const MAX_KEY: usize = 253;
 
 /// The keys of a Secret that a store needs, as the data plane's container has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +85,7 @@ fn mount(policy: &str, secret: &StoreSecret, tls: bool) -> Result<StoreMount, St
         return refuse("keys must not name ca.crt with redis://: without TLS no certificate is looked at");
     }
     let keys: Vec<_> = wanted.iter().map(|key| key_name(policy, *key)).collect();
-    if keys.iter().any(|key| key.len() > MAX_KEY) {
+    if keys.iter().any(|key| key.len() > MAX_SECRET_KEY) {
         return refuse("no Secret has a key as long as `store.POLICY.password` would be; choose a shorter name");
     }
     Ok(StoreMount { policy: policy.to_owned(), secret: name.clone(), keys })

@@ -4,7 +4,7 @@
 use super::{EndpointPlan, ProviderPlan};
 use crate::finding::Findings;
 use crate::identity::Identity;
-use crate::names::UPSTREAM_FOLDER;
+use crate::names::{MAX_SECRET_KEY, UPSTREAM_FOLDER};
 use crate::provider_key::referenced_key;
 use std::path::{Path, PathBuf};
 use tollward_api::condition::ConditionReason;
@@ -17,8 +17,6 @@ use tollward_policy::config::{ClientAuthentication, is_credential_header};
 
 const REASON: ConditionReason = ConditionReason::InvalidUpstreamAuth;
 const PLACE: &str = "spec.upstreamAuth";
-/// Longest key of a Secret, which is a file's name.
-const MAX_KEY: usize = 253;
 
 /// As whom the server is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,10 +274,10 @@ fn mounted(name: &str, keys: Vec<String>, findings: &mut Findings) -> Option<Mou
         refuse(findings, format!("`{name}` with the keys {keys:?} is no Secret with keys that can be files"));
         return None;
     }
-    if let Some(key) = keys.iter().find(|key| key.len() > MAX_KEY) {
+    if let Some(key) = keys.iter().find(|key| key.len() > MAX_SECRET_KEY) {
         refuse(
             findings,
-            format!("no Secret has the key `{key}` of more than {MAX_KEY} characters; choose shorter names"),
+            format!("no Secret has the key `{key}` of more than {MAX_SECRET_KEY} characters; choose shorter names"),
         );
         return None;
     }
