@@ -4,6 +4,7 @@ use crate::configuration::{authority_folder, client_secret_folder};
 use crate::names::{CERTIFICATE_FOLDER, CONFIG_FOLDER, CONFIG_KEY, KEYS_FOLDER};
 use crate::validate::{MountedSecret, StoreMount, TlsPlan, Validated};
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount};
+use std::path::Path;
 use tollward_api::owned::child_name;
 
 /// Owner and group may read.
@@ -29,7 +30,7 @@ pub(super) fn mounts(server: &Validated) -> Vec<(Volume, VolumeMount)> {
         if let Some(asked) = &plan.introspection {
             let folder = client_secret_folder(position);
             let volume = format!("tollward-introspection-{position}");
-            mounts.push(secret_key(&volume, asked.secret(), asked.secret_key(), &folder.to_string_lossy()));
+            mounts.push(secret_keys(&volume, asked.secret(), [asked.secret_key()], &folder));
         }
     }
     mounts.extend(server.upstream_auth.secret().map(upstream));
@@ -40,10 +41,9 @@ pub(super) fn mounts(server: &Validated) -> Vec<(Volume, VolumeMount)> {
 /// What a store of limits needs. Without it the pod starts all the same: a mistake in a policy must not stop a server, and the
 /// policy says what becomes of calls while its store can't be asked.
 fn store(position: usize, from: &StoreMount) -> (Volume, VolumeMount) {
-    let folder = from.folder();
-    let (mut volume, mount) = secret(&format!("tollward-store-{position}"), &from.secret, &folder.to_string_lossy());
+    let keys = from.keys.iter().map(String::as_str);
+    let (mut volume, mount) = secret_keys(&format!("tollward-store-{position}"), &from.secret, keys, &from.folder());
     if let Some(source) = &mut volume.secret {
-        source.items = Some(from.keys.iter().map(|key| item(key)).collect());
         source.optional = Some(true);
     }
     (volume, mount)
@@ -52,17 +52,15 @@ fn store(position: usize, from: &StoreMount) -> (Volume, VolumeMount) {
 /// Only the keys that are used, in a folder named after the Secret: a data plane that runs already and is told of another
 /// Secret finds no such folder, instead of the former one's content.
 fn upstream(from: &MountedSecret) -> (Volume, VolumeMount) {
-    let folder = from.folder();
-    let (mut volume, mount) = secret("tollward-upstream", &from.name, &folder.to_string_lossy());
-    if let Some(source) = &mut volume.secret {
-        source.items = Some(from.keys.iter().map(|key| item(key)).collect());
-    }
-    (volume, mount)
+    secret_keys("tollward-upstream", &from.name, from.keys.iter().map(String::as_str), &from.folder())
 }
 
 fn config_map(volume: &str, name: &str, key: &str, folder: &str) -> (Volume, VolumeMount) {
-    let source =
-        ConfigMapVolumeSource { name: name.to_owned(), items: Some(only(key)), ..ConfigMapVolumeSource::default() };
+    let source = ConfigMapVolumeSource {
+        name: name.to_owned(),
+        items: Some(vec![item(key)]),
+        ..ConfigMapVolumeSource::default()
+    };
     (Volume { name: volume.to_owned(), config_map: Some(source), ..Volume::default() }, mount(volume, folder))
 }
 
@@ -75,19 +73,18 @@ fn secret(volume: &str, name: &str, folder: &str) -> (Volume, VolumeMount) {
     (Volume { name: volume.to_owned(), secret: Some(source), ..Volume::default() }, mount(volume, folder))
 }
 
-/// One key of a Secret. The pod does not start without it.
-fn secret_key(volume: &str, name: &str, key: &str, folder: &str) -> (Volume, VolumeMount) {
-    let source = SecretVolumeSource {
-        secret_name: Some(name.to_owned()),
-        items: Some(only(key)),
-        default_mode: Some(SECRET_MODE),
-        ..SecretVolumeSource::default()
-    };
-    (Volume { name: volume.to_owned(), secret: Some(source), ..Volume::default() }, mount(volume, folder))
-}
-
-fn only(key: &str) -> Vec<KeyToPath> {
-    vec![item(key)]
+/// Some keys of a Secret. The pod does not start without them.
+fn secret_keys<'k>(
+    volume: &str,
+    name: &str,
+    keys: impl IntoIterator<Item = &'k str>,
+    folder: &Path,
+) -> (Volume, VolumeMount) {
+    let (mut volume, mount) = secret(volume, name, &folder.to_string_lossy());
+    if let Some(source) = &mut volume.secret {
+        source.items = Some(keys.into_iter().map(item).collect());
+    }
+    (volume, mount)
 }
 
 fn item(key: &str) -> KeyToPath {
