@@ -16,14 +16,11 @@ const AT_ONCE: usize = 4;
 /// How long a good answer is kept: about as long as sidecars keep keys without asking.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
 
-/// What was answered, and when to ask again.
+/// What was answered to a question.
 #[derive(Debug, Clone)]
 struct Kept {
     question: Question,
-    answer: Option<Result<(), String>>,
-    /// The last good answer, and when it came. It outlives failures, so that status tells what was there before.
-    found: Option<(Vec<IssuerStatus>, Timestamp)>,
-    again: Timestamp,
+    looked: Looked,
     failures: u32,
     asking: bool,
 }
@@ -31,9 +28,10 @@ struct Kept {
 /// What is known of a provider's issuers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Looked {
-    /// How the last attempt ended; `None` if there was none yet.
-    pub answer: Option<Result<(), String>>,
-    /// The last good answer, and when it came.
+    /// Why the last attempt failed, if it did.
+    pub error: Option<String>,
+    /// The last good answer, and when it came. It outlives failures, so that status tells what was there before. Without an
+    /// error it is missing only while there was no attempt yet.
     pub found: Option<(Vec<IssuerStatus>, Timestamp)>,
     /// When the issuers are asked again.
     pub again: Timestamp,
@@ -64,11 +62,11 @@ impl Discoveries {
         if entry.question != question {
             *entry = Kept::new(&question, now);
         }
-        if !entry.asking && entry.again <= now {
+        if !entry.asking && entry.looked.again <= now {
             entry.asking = true;
             tokio::spawn(self.clone().ask(uid.to_owned(), name.to_owned(), question));
         }
-        Looked { answer: entry.answer.clone(), found: entry.found.clone(), again: entry.again }
+        entry.looked.clone()
     }
 
     /// Forgets a provider that is gone.
@@ -89,15 +87,20 @@ impl Discoveries {
                 return;
             };
             entry.asking = false;
-            entry.failures = if answer.is_ok() { 0 } else { entry.failures.saturating_add(1) };
-            let pause = match &answer {
-                Ok(_) => GOOD_FOR,
-                Err(_) => {
+            let pause = match answer {
+                Ok(found) => {
+                    entry.failures = 0;
+                    entry.looked.error = None;
+                    entry.looked.found = Some((found, now));
+                    GOOD_FOR
+                }
+                Err(error) => {
+                    entry.failures = entry.failures.saturating_add(1);
+                    entry.looked.error = Some(error);
                     SignedDuration::try_from(backoff::pause(&uid, entry.failures.saturating_add(3))).unwrap_or(GOOD_FOR)
                 }
             };
-            entry.again = now.checked_add(pause).unwrap_or(now);
-            entry.answer = Some(answer.map(|found| entry.found = Some((found, now))));
+            entry.looked.again = now.checked_add(pause).unwrap_or(now);
         }
         self.queues.providers.push(&question.namespace, &name);
     }
@@ -106,13 +109,14 @@ impl Discoveries {
     pub fn due(&self, uid: &str) -> Option<Duration> {
         let now = self.clock.now();
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let again = kept.get(uid).filter(|entry| !entry.asking)?.again;
+        let again = kept.get(uid).filter(|entry| !entry.asking)?.looked.again;
         Duration::try_from(again.duration_since(now)).ok()
     }
 }
 
 impl Kept {
     fn new(question: &Question, now: Timestamp) -> Self {
-        Self { question: question.clone(), answer: None, found: None, again: now, failures: 0, asking: false }
+        let looked = Looked { error: None, found: None, again: now };
+        Self { question: question.clone(), looked, failures: 0, asking: false }
     }
 }

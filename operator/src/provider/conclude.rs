@@ -1,9 +1,8 @@
 //! What is known of a provider, as conditions. Pure.
 
-use crate::condition::{Holds, Verdict};
+use crate::condition::{Holds, Verdict, whole_seconds};
 use crate::discovery::Looked;
 use crate::report::ProviderState;
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use tollward_api::condition::{ConditionReason, ConditionType};
 use tollward_api::identityprovider::{ExternalProvider, IdentityProviderStatus, IssuerStatus};
@@ -41,14 +40,13 @@ fn accepted(findings: &[Finding]) -> Verdict {
 
 fn resolved(looked: Option<&Looked>) -> Verdict {
     let kind = ConditionType::ResolvedRefs;
-    match looked.map(|looked| (&looked.answer, &looked.found)) {
-        None | Some((None, _)) => {
-            Verdict::unknown(kind, ConditionReason::Pending, "The issuer has not been asked yet.")
+    match looked {
+        Some(Looked { error: Some(error), .. }) => Verdict::no(kind, ConditionReason::DiscoveryFailed, error.as_str()),
+        Some(Looked { error: None, found: Some((issuers, _)), .. }) => {
+            Verdict::yes(kind, ConditionReason::ResolvedRefs, told(issuers))
         }
-        Some((Some(Err(error)), _)) => Verdict::no(kind, ConditionReason::DiscoveryFailed, error.as_str()),
-        Some((Some(Ok(())), found)) => {
-            let found = found.as_ref().map_or(&[][..], |(issuers, _)| issuers);
-            Verdict::yes(kind, ConditionReason::ResolvedRefs, told(found))
+        None | Some(Looked { error: None, found: None, .. }) => {
+            Verdict::unknown(kind, ConditionReason::Pending, "The issuer has not been asked yet.")
         }
     }
 }
@@ -80,24 +78,20 @@ fn told(issuers: &[IssuerStatus]) -> String {
 /// What the status tells about the issuers, without conditions.
 pub(super) fn found(external: Option<&ExternalProvider>, looked: Option<Looked>) -> IdentityProviderStatus {
     let issuer = external.map(|external| external.issuer.clone());
-    let Some(Looked { answer: _, found, again }) = looked else {
+    let Some(Looked { error: _, found, again }) = looked else {
         return IdentityProviderStatus { issuer, ..IdentityProviderStatus::default() };
     };
-    let (issuers, last_refresh) = found.map_or_else(Default::default, |(issuers, at)| (issuers, Some(whole(at))));
+    let (issuers, last_refresh) =
+        found.map_or_else(Default::default, |(issuers, at)| (issuers, Some(Time(whole_seconds(at)))));
     let keys: usize = issuers.iter().map(|issuer: &IssuerStatus| issuer.keys.len()).sum();
     IdentityProviderStatus {
         issuer,
         key_count: last_refresh.as_ref().and_then(|_| i64::try_from(keys).ok()),
         last_refresh,
-        next_refresh: Some(whole(again)),
+        next_refresh: Some(Time(whole_seconds(again))),
         issuers,
         ..IdentityProviderStatus::default()
     }
-}
-
-/// The API server keeps whole seconds.
-fn whole(time: Timestamp) -> Time {
-    Time(Timestamp::from_second(time.as_second()).unwrap_or(time))
 }
 
 fn programmed(reports: &[(String, ProviderState)]) -> Verdict {
@@ -105,33 +99,30 @@ fn programmed(reports: &[(String, ProviderState)]) -> Verdict {
     if reports.is_empty() {
         return Verdict::unknown(kind, ConditionReason::Pending, "No server that uses the provider has reported yet.");
     }
-    let unready: Vec<_> = reports.iter().filter(|(_, state)| !state.ready).collect();
-    let unasked = |(pod, state): &(String, ProviderState)| {
-        state.introspection_error.as_ref().map(|error| format!("{pod}: {error}"))
+    let some = |which: &[String], what: &str| {
+        let few = which.get(..3).unwrap_or(which).join("; ");
+        format!("{} of {} replicas {what}: {few}", which.len(), reports.len())
     };
-    let unasked: Vec<_> = reports.iter().filter_map(unasked).collect();
-    if unready.is_empty() && !unasked.is_empty() {
-        let first: Vec<_> = unasked.iter().take(3).map(String::as_str).collect();
-        let message = format!(
-            "{} of {} replicas can't ask the issuer about tokens: {}",
-            unasked.len(),
-            reports.len(),
-            first.join("; ")
-        );
+    let unready = reports
+        .iter()
+        .filter(|(_, state)| !state.ready)
+        .map(|(pod, state)| format!("{pod}: {}", state.error.as_deref().unwrap_or("keys were not fetched yet")));
+    let unready: Vec<_> = unready.collect();
+    if !unready.is_empty() {
+        return Verdict::no(kind, ConditionReason::DiscoveryFailed, some(&unready, "have no keys"));
+    }
+    let unasked =
+        reports.iter().filter_map(|(pod, state)| Some(format!("{pod}: {}", state.introspection_error.as_ref()?)));
+    let unasked: Vec<_> = unasked.collect();
+    if !unasked.is_empty() {
+        let message = some(&unasked, "can't ask the issuer about tokens");
         return Verdict::no(kind, ConditionReason::IntrospectionFailed, message);
     }
-    if unready.is_empty() {
-        let count = reports.len();
-        let message =
-            if count == 1 { "1 replica has its keys.".to_owned() } else { format!("{count} replicas have its keys.") };
-        return Verdict::yes(kind, ConditionReason::Programmed, message);
-    }
-    let says = |(pod, state): &&(String, ProviderState)| {
-        format!("{pod}: {}", state.error.as_deref().unwrap_or("keys were not fetched yet"))
+    let message = match reports.len() {
+        1 => "1 replica has its keys.".to_owned(),
+        count => format!("{count} replicas have its keys."),
     };
-    let first: Vec<_> = unready.iter().copied().take(3).map(|entry| says(&entry)).collect();
-    let message = format!("{} of {} replicas have no keys: {}", unready.len(), reports.len(), first.join("; "));
-    Verdict::no(kind, ConditionReason::DiscoveryFailed, message)
+    Verdict::yes(kind, ConditionReason::Programmed, message)
 }
 
 /// Ready means that tokens can be verified, as far as anybody knows. A provider that nobody uses yet may be ready.
@@ -190,8 +181,8 @@ mod tests {
     }
 
     /// One good answer, and then what the last attempt brought.
-    fn looked(answer: Option<Result<(), String>>) -> Looked {
-        Looked { answer, found: Some((vec![issuer()], at(10))), again: at(310) }
+    fn looked(error: Option<String>) -> Looked {
+        Looked { error, found: Some((vec![issuer()], at(10))), again: at(310) }
     }
 
     fn of(verdicts: &[Verdict], kind: ConditionType) -> (Holds, ConditionReason, &str) {
@@ -206,7 +197,7 @@ mod tests {
 
     #[test]
     fn an_issuer_that_answers_makes_its_provider_ready_before_anybody_uses_it() {
-        let verdicts = verdicts(&[], Some(&looked(Some(Ok(())))), &[]);
+        let verdicts = verdicts(&[], Some(&looked(None)), &[]);
         assert_eq!(of(&verdicts, ConditionType::Ready).0, Holds::True);
         let message = of(&verdicts, ConditionType::ResolvedRefs).2;
         assert!(message.contains("S256: yes") && message.contains("registration: no"), "{message}");
@@ -216,7 +207,7 @@ mod tests {
     fn a_provider_that_refuses_a_replica_s_questions_is_not_ready_and_says_what_to_do() {
         let mut refused = state(true);
         refused.1.introspection_error = Some("check introspection.client".into());
-        let verdicts = verdicts(&[], Some(&looked(Some(Ok(())))), &[state(true), refused]);
+        let verdicts = verdicts(&[], Some(&looked(None)), &[state(true), refused]);
         let (holds, reason, message) = of(&verdicts, ConditionType::Ready);
         assert_eq!((holds, reason), (Holds::False, ConditionReason::IntrospectionFailed));
         assert!(message.contains("1 of 2") && message.contains("check introspection.client"), "{message}");
@@ -225,7 +216,7 @@ mod tests {
     #[test]
     fn where_tokens_are_introspected_is_told() {
         let asked = IssuerStatus { introspected_at: Some("https://idp.example/introspect".into()), ..issuer() };
-        let found = Looked { found: Some((vec![asked], at(0))), ..looked(Some(Ok(()))) };
+        let found = Looked { found: Some((vec![asked], at(0))), ..looked(None) };
         let verdicts = verdicts(&[], Some(&found), &[]);
         let message = of(&verdicts, ConditionType::ResolvedRefs).2;
         assert!(message.ends_with("Tokens are introspected at https://idp.example/introspect."), "{message}");
@@ -239,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_sidecars_see_counts_even_if_the_operator_sees_otherwise() {
-        let verdicts = verdicts(&[], Some(&looked(Some(Ok(())))), &[state(true), state(false)]);
+        let verdicts = verdicts(&[], Some(&looked(None)), &[state(true), state(false)]);
         let (holds, reason, message) = of(&verdicts, ConditionType::Ready);
         assert_eq!((holds, reason), (Holds::False, ConditionReason::DiscoveryFailed));
         assert!(message.contains("1 of 2") && message.contains("timeout"), "{message}");
@@ -252,20 +243,20 @@ mod tests {
 
     #[test]
     fn what_was_found_stays_in_the_status_when_the_issuer_fails() {
-        let failed = looked(Some(Err("timeout".into())));
+        let failed = looked(Some("timeout".into()));
         let verdicts = verdicts(&[], Some(&failed), &[]);
         assert_eq!(of(&verdicts, ConditionType::Ready).1, ConditionReason::DiscoveryFailed);
         let status = found(None, Some(failed));
         assert_eq!((status.key_count, status.issuers.len()), (Some(2), 1));
         assert_eq!((status.last_refresh.unwrap().0, status.next_refresh.unwrap().0), (at(10), at(310)));
-        let never = found(None, Some(Looked { answer: None, found: None, again: at(0) }));
+        let never = found(None, Some(Looked { error: None, found: None, again: at(0) }));
         assert_eq!((never.key_count, never.last_refresh), (None, None));
     }
 
     #[test]
     fn an_issuer_without_metadata_is_said_to_be_one() {
         let nameless = IssuerStatus { issuer_matches: false, ..issuer() };
-        let known = Looked { found: Some((vec![nameless], at(0))), ..looked(Some(Ok(()))) };
+        let known = Looked { found: Some((vec![nameless], at(0))), ..looked(None) };
         let verdicts = verdicts(&[], Some(&known), &[]);
         assert!(
             of(&verdicts, ConditionType::ResolvedRefs).2.contains("No metadata name the issuer https://idp.example,")

@@ -11,10 +11,10 @@ const LISTED: usize = 32;
 
 /// What was found, as a failure if no token can be verified with it. Tokens of a provider with introspection need no keys.
 pub(super) fn judged(looked: Looked, external: &ExternalProvider) -> Looked {
-    let good = matches!(looked.answer, Some(Ok(()))) && external.introspection.is_none();
+    let good = looked.error.is_none() && external.introspection.is_none();
     let issuers = looked.found.as_ref().filter(|_| good).map(|(issuers, _)| issuers.as_slice());
     match unusable(issuers.unwrap_or_default(), &algorithms(external)) {
-        Some(fault) => Looked { answer: Some(Err(fault)), ..looked },
+        Some(fault) => Looked { error: Some(fault), ..looked },
         None => looked,
     }
 }
@@ -75,15 +75,11 @@ mod tests {
             "dynamicClientRegistration": false, "clientIdMetadataDocuments": false,
         });
         let issuer: IssuerStatus = serde_json::from_value(issuer).unwrap();
-        Looked {
-            answer: Some(Ok(())),
-            found: Some((vec![issuer], Timestamp::UNIX_EPOCH)),
-            again: Timestamp::UNIX_EPOCH,
-        }
+        Looked { error: None, found: Some((vec![issuer], Timestamp::UNIX_EPOCH)), again: Timestamp::UNIX_EPOCH }
     }
 
     fn fault(keys: &[&str], more: &Value) -> Option<String> {
-        judged(looked(keys), &external(more)).answer.unwrap().err()
+        judged(looked(keys), &external(more)).error
     }
 
     #[test]
