@@ -17,6 +17,7 @@ use tollward_netguard::{
     Allowance, DialPolicy, Dialer, FetchLimits, Fetched, Fetcher, Resolve, Scheme, Target, TrustRoots,
 };
 use tollward_policy::config::{DialConfig, Scheme as ConfigScheme};
+use tollward_policy::well_known::metadata_addresses;
 
 /// Bounds of one fetch.
 const LIMITS: FetchLimits =
@@ -119,7 +120,7 @@ async fn ask_one(fetcher: &Fetcher, issuer: &str, question: &Question) -> Result
 /// The first well-known address that answers with metadata of this very issuer.
 async fn metadata(fetcher: &Fetcher, issuer: &str) -> Result<(String, Value), String> {
     let mut failure = format!("{issuer} has no well-known address");
-    for (index, url) in addresses(issuer).into_iter().enumerate() {
+    for (index, url) in metadata_addresses(issuer).into_iter().enumerate() {
         match document(fetcher, &url).await {
             Ok(document) if document.get("issuer").and_then(Value::as_str) == Some(issuer) => {
                 return Ok((url, document));
@@ -149,23 +150,6 @@ async fn document(fetcher: &Fetcher, url: &str) -> Result<Value, String> {
         return Err(format!("{url} answered {}", status.as_u16()));
     }
     serde_json::from_slice(&body).map_err(|_| format!("{url} did not answer with JSON"))
-}
-
-/// RFC 8414 §3.1 and OpenID Connect Discovery §4, in the order of the MCP authorization specification.
-fn addresses(issuer: &str) -> Vec<String> {
-    const OAUTH: &str = "/.well-known/oauth-authorization-server";
-    const OPENID: &str = "/.well-known/openid-configuration";
-    let Some((scheme, rest)) = issuer.split_once("://") else {
-        return Vec::new();
-    };
-    let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-    let path = path.trim_end_matches('/');
-    let base = format!("{scheme}://{host}");
-    let mut addresses = vec![format!("{base}{OAUTH}{path}"), format!("{base}{OPENID}{path}")];
-    if !path.is_empty() {
-        addresses.push(format!("{base}{path}{OPENID}"));
-    }
-    addresses
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! - [`scope`], [`pattern`], [`operation`], [`principal`]: the nouns.
 //! - [`clients`]: which OAuth clients may call; [`rules`]: who may do what, with [`condition`]s on the caller and the arguments; [`limits`]: how often; [`deny`]: whose
 //!   tokens are refused although they verify.
+//! - [`well_known`]: where issuers tell about themselves.
 //! - [`report`]: what a data-plane process tells the operator.
 //! - [`reason`]: the closed list of reasons for a refusal, used in answers, audit records, metrics and conditions.
 
@@ -25,3 +26,4 @@ pub mod reason;
 pub mod report;
 pub mod rules;
 pub mod scope;
+pub mod well_known;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 use tollward_policy::config::ProviderConfig;
+use tollward_policy::well_known::metadata_addresses;
 
 /// Why keys could not be refreshed. `Display` is for the log.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +104,7 @@ pub(super) struct Metadata {
 /// Asks the issuer's well-known addresses in the order of the MCP authorization specification.
 pub(super) async fn discover(fetch: &dyn Fetch, provider: &ProviderConfig) -> Result<Metadata, RefreshError> {
     let mut failure = RefreshError::NoBase;
-    for (index, url) in addresses(&provider.issuer).into_iter().enumerate() {
+    for (index, url) in metadata_addresses(&provider.issuer).into_iter().enumerate() {
         let result = match document(fetch, &url, provider.ca_file.as_deref()).await {
             Ok(document) => read(document.body, &url, provider),
             Err(error) => Err(error),
@@ -127,25 +128,6 @@ pub(super) async fn document(fetch: &dyn Fetch, url: &str, ca_file: Option<&Path
         return Err(RefreshError::MediaType { url: url.to_owned() });
     }
     Ok(answer)
-}
-
-/// RFC 8414 §3.1 and OpenID Connect Discovery §4: `https://host/path` has three, `https://host` has two.
-fn addresses(issuer: &str) -> Vec<String> {
-    const OAUTH: &str = "/.well-known/oauth-authorization-server";
-    const OPENID: &str = "/.well-known/openid-configuration";
-    let Some((scheme, rest)) = issuer.split_once("://") else {
-        return Vec::new();
-    };
-    if issuer.contains(['?', '#']) {
-        return Vec::new();
-    }
-    let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-    let path = path.trim_end_matches('/');
-    let mut addresses = vec![format!("{scheme}://{host}{OAUTH}{path}"), format!("{scheme}://{host}{OPENID}{path}")];
-    if !path.is_empty() {
-        addresses.push(format!("{scheme}://{host}{path}{OPENID}"));
-    }
-    addresses
 }
 
 fn read(document: Bytes, url: &str, provider: &ProviderConfig) -> Result<Metadata, RefreshError> {
@@ -172,35 +154,7 @@ fn is_json(content_type: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{addresses, is_json};
-
-    #[test]
-    fn an_issuer_has_the_well_known_addresses_of_the_specification_in_its_order() {
-        let a = "https://idp.example/.well-known";
-        for (issuer, expected) in [
-            (
-                "https://idp.example/realms/a",
-                vec![
-                    format!("{a}/oauth-authorization-server/realms/a"),
-                    format!("{a}/openid-configuration/realms/a"),
-                    "https://idp.example/realms/a/.well-known/openid-configuration".to_owned(),
-                ],
-            ),
-            (
-                "https://idp.example",
-                vec![format!("{a}/oauth-authorization-server"), format!("{a}/openid-configuration")],
-            ),
-            (
-                "https://idp.example/",
-                vec![format!("{a}/oauth-authorization-server"), format!("{a}/openid-configuration")],
-            ),
-            ("https://idp.example/a?b", vec![]),
-            ("https://idp.example/a#b", vec![]),
-            ("idp.example", vec![]),
-        ] {
-            assert_eq!(addresses(issuer), expected, "{issuer}");
-        }
-    }
+    use super::is_json;
 
     #[test]
     fn only_json_media_types_are_documents() {

@@ -1,6 +1,6 @@
 //! What is found at an issuer, over real sockets on loopback.
 
-use super::{GuardedDiscovery, addresses};
+use super::GuardedDiscovery;
 use crate::discovery::{DiscoverySource as _, Question};
 use axum::Router;
 use axum::http::StatusCode;
@@ -94,16 +94,4 @@ async fn keys_must_be_there() {
     let found = ask(&without_metadata, true, Some(&format!("{without_metadata}/keys"))).await;
     let found = found.unwrap();
     assert_eq!((found.keys.len(), found.issuer_matches), (1, false), "a configured key set needs no metadata");
-}
-
-#[test]
-fn an_issuer_with_a_path_has_three_addresses() {
-    let a = "https://idp.example/.well-known";
-    let expected = [
-        format!("{a}/oauth-authorization-server/realms/a"),
-        format!("{a}/openid-configuration/realms/a"),
-        "https://idp.example/realms/a/.well-known/openid-configuration".to_owned(),
-    ];
-    assert_eq!(addresses("https://idp.example/realms/a"), expected);
-    assert_eq!(addresses("https://idp.example/").len(), 2);
 }
