@@ -7,4 +7,4 @@ mod catalogue;
 mod name;
 
 pub use catalogue::{Catalogue, CatalogueError, MAX_SCOPES, ScopeConfig, ScopeSet};
-pub use name::{OMNIBUS, ScopeError, ScopeName};
+pub use name::{OMNIBUS, ScopeError, ScopeName, is_scope_text};

@@ -9,6 +9,7 @@ use tollward_api::identityprovider::Preset;
 use tollward_api::mcpserver::{AuthMode, AuthSpec, ClientAllowList};
 use tollward_policy::clients::is_host;
 use tollward_policy::config::AuthConfig;
+use tollward_policy::scope::is_scope_text;
 
 pub(super) fn judge(
     spec: &AuthSpec,
@@ -130,13 +131,10 @@ fn clients(list: &ClientAllowList, findings: &mut Findings) -> Option<Clients> {
 
 /// What stands before scopes, by the provider's name in the configuration.
 fn scope_prefixes(providers: &[ProviderPlan], findings: &mut Findings) -> Option<BTreeMap<String, String>> {
-    let plain = |prefix: &str| {
-        (1..=200).contains(&prefix.len()) && prefix.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
-    };
     let mut prefixes = BTreeMap::new();
     for plan in providers {
         let Some(prefix) = &plan.scope_prefix else { continue };
-        if !plain(prefix) {
+        if prefix.len() > 200 || !is_scope_text(prefix) {
             let message = format!(
                 "spec.auth.identityProviders: scopePrefix `{prefix}` must have 1 to 200 of the characters of scope names"
             );

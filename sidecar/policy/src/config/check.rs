@@ -11,7 +11,7 @@ use crate::clients::is_host;
 use crate::endpoint::Endpoint;
 use crate::limits::LimitSet;
 use crate::rules::RuleSet;
-use crate::scope::Catalogue;
+use crate::scope::{Catalogue, is_scope_text};
 use deny::check_deny;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -129,10 +129,8 @@ fn check_provider(provider: &ProviderConfig, place: &str, problems: &mut Problem
     }
 }
 
-/// Characters of RFC 6749 section 3.3, so that a prefix can't break out of the challenge in which it stands.
 fn is_scope_prefix(text: &str) -> bool {
-    let plain = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-    (1..=512).contains(&text.len()) && text.bytes().all(plain)
+    text.len() <= 512 && is_scope_text(text)
 }
 
 fn is_url(text: &str) -> bool {

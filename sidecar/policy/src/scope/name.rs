@@ -27,6 +27,11 @@ pub const OMNIBUS: &[&str] = &[
     "default",
 ];
 
+/// True for characters of RFC 6749 section 3.3 alone, at least one: nothing in them ends a challenge in which they stand.
+pub fn is_scope_text(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
+}
+
 /// A scope that may be declared: RFC 6749 characters, bounded, not omnibus.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
@@ -59,7 +64,7 @@ impl ScopeName {
         if text.is_empty() || text.len() > MAX_LENGTH {
             return Err(ScopeError::Length(text.chars().take(64).collect()));
         }
-        if !text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
+        if !is_scope_text(&text) {
             return Err(ScopeError::Character(text));
         }
         if text.contains('*') {

@@ -1,11 +1,9 @@
 //! Whether introspection can be enforced: of one provider, and of the providers of a route together.
 
 use super::Problems;
+use super::upstream_identity::is_text;
 use crate::config::{IntrospectionConfig, MAX_CACHE_SECONDS, ProviderConfig};
 use url::Url;
-
-/// Longest `client_id` in bytes.
-const MAX_CLIENT_ID: usize = 512;
 
 pub(super) fn check_introspection(config: &IntrospectionConfig, place: &str, problems: &mut Problems) {
     let IntrospectionConfig { tokens: _, endpoint_url, client, cache_seconds } = config;
@@ -20,10 +18,7 @@ pub(super) fn check_introspection(config: &IntrospectionConfig, place: &str, pro
         place,
         "introspection.endpointUrl must be an absolute http(s) URL without user or fragment",
     );
-    // RFC 6749 appendix A.1: visible characters and spaces.
-    let id = &client.id;
-    let written = (1..=MAX_CLIENT_ID).contains(&id.len()) && id.bytes().all(|byte| matches!(byte, 0x20..=0x7e));
-    problems.unless(written, place, "introspection.client.id must have 1 to 512 visible ASCII characters");
+    problems.unless(is_text(&client.id), place, "introspection.client.id must have 1 to 512 visible ASCII characters");
     let path = &client.secret_file;
     problems.unless(path.is_absolute(), place, "introspection.client.secretFile must be an absolute path");
     problems.within(place, "introspection.cacheSeconds", *cache_seconds, 0..=MAX_CACHE_SECONDS);

@@ -5,6 +5,7 @@ use crate::config::{
     AuthConfig, CredentialForm, ExchangeClient, MAX_EXCHANGED_SECONDS, RouteConfig, UpstreamIdentity,
     is_credential_header,
 };
+use crate::scope::is_scope_text;
 use url::Url;
 
 /// Longest audience, resource and client id, in bytes.
@@ -23,10 +24,8 @@ pub(super) fn check(route: &RouteConfig, place: &str, problems: &mut Problems) {
             check_issuers(&route.auth, place, problems);
             check_client(client, place, problems);
             check_target(audience.as_deref(), resource.as_deref(), route, place, problems);
-            let scope = |scope: &String| {
-                !scope.is_empty() && scope.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
-            };
-            problems.unless(scopes.iter().all(scope), place, "upstream.identity.scopes must be scopes of RFC 6749");
+            let fine = scopes.iter().all(|scope| is_scope_text(scope));
+            problems.unless(fine, place, "upstream.identity.scopes must be scopes of RFC 6749");
             let bounds = 60..=MAX_EXCHANGED_SECONDS;
             problems.within(place, "upstream.identity.maxLifetimeSeconds", *max_lifetime_seconds, bounds);
         }
@@ -106,7 +105,8 @@ pub(super) fn check_token_url(url: &str, place: &str, problems: &mut Problems) {
     problems.unless(fine, place, "tokenUrl must be an absolute http(s) URL without fragment");
 }
 
-fn is_text(text: &str) -> bool {
+/// RFC 6749 appendix A.1: visible characters and spaces.
+pub(super) fn is_text(text: &str) -> bool {
     (1..=MAX_TEXT).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
