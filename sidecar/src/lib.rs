@@ -24,6 +24,7 @@ pub mod pipeline;
 pub mod reload;
 pub mod response;
 pub mod run;
+mod secret_file;
 pub mod session;
 pub mod snapshot;
 pub mod state;

@@ -1,10 +1,9 @@
 //! The keys that session ids are sealed with, from files or random.
 
+use crate::secret_file;
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tollward_policy::config::{SessionConfig, SessionKey};
 use tollward_policy::principal::join_lengths;
 use zeroize::Zeroizing;
@@ -98,20 +97,13 @@ impl SessionKeys {
     }
 }
 
-/// Reads one byte more than a key has, so that a longer file is noticed and a huge one is not read.
 fn read(key: &SessionKey) -> Result<Zeroizing<[u8; KEY_LENGTH]>, SessionKeyError> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_LENGTH + 1));
-    open(&key.file, &mut bytes).map_err(|source| SessionKeyError::Unreadable {
-        id: key.id,
-        path: key.file.clone(),
-        source,
-    })?;
-    let exact: Result<[u8; KEY_LENGTH], _> = bytes.as_slice().try_into();
-    exact.map(Zeroizing::new).map_err(|_| SessionKeyError::WrongLength { id: key.id, path: key.file.clone() })
-}
-
-fn open(path: &Path, bytes: &mut Vec<u8>) -> std::io::Result<usize> {
-    File::open(path)?.take(KEY_LENGTH as u64 + 1).read_to_end(bytes)
+    let (id, path) = (key.id, key.file.clone());
+    match secret_file::read_exact(&path) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(SessionKeyError::WrongLength { id, path }),
+        Err(source) => Err(SessionKeyError::Unreadable { id, path, source }),
+    }
 }
 
 impl fmt::Debug for SessionKeys {

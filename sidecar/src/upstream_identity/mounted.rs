@@ -2,18 +2,16 @@
 //! a file that can't be used any more is no secret, not the last good one: it may have been taken away on purpose.
 
 use crate::listen::Stamp;
+use crate::secret_file;
 use arc_swap::ArcSwap;
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Most bytes of a file.
 const MAX_BYTES: usize = 8 * 1024;
-/// Most bytes that a mounted Secret may have to begin with, and one more to notice a longer one.
-const READ: u64 = MAX_BYTES as u64 + 1;
 
 /// Why there is no secret. It says nothing of the content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -102,11 +100,9 @@ fn listed(files: &[PathBuf]) -> String {
 
 fn read(path: &Path) -> Result<Zeroizing<String>, MountedError> {
     let content = |message| MountedError::Content { path: path.display().to_string(), message };
-    // Room for all of it, so that growing leaves no copy behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
-    File::open(path)
-        .and_then(|file| file.take(READ).read_to_end(&mut bytes))
-        .map_err(|error| MountedError::Unreadable { path: path.display().to_string(), message: error.to_string() })?;
+    let unreadable =
+        |error: io::Error| MountedError::Unreadable { path: path.display().to_string(), message: error.to_string() };
+    let bytes = secret_file::read(path, MAX_BYTES).map_err(unreadable)?;
     if bytes.len() > MAX_BYTES {
         return Err(content("has more than 8 KiB"));
     }

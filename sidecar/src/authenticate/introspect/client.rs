@@ -2,9 +2,8 @@
 //! counts as soon as the kubelet brings it, and is kept nowhere.
 
 use super::trouble::Trouble;
+use crate::secret_file;
 use secrecy::SecretString;
-use secrecy::zeroize::Zeroizing;
-use std::io::Read as _;
 use std::path::Path;
 
 /// Longest secret in bytes.
@@ -17,10 +16,7 @@ pub(super) fn secret(path: &Path) -> Result<SecretString, Trouble> {
 }
 
 fn read(path: &Path) -> Result<SecretString, String> {
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    // Room for all of it, so that no part is left behind by growing.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 1));
-    file.take(MAX_SECRET as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    let bytes = secret_file::read(path, MAX_SECRET).map_err(|error| error.to_string())?;
     if bytes.len() > MAX_SECRET {
         return Err(format!("it has more than {MAX_SECRET} bytes"));
     }

@@ -1,6 +1,7 @@
 //! The Ed25519 keys of assertions: one signs, and the replicas' keys before and after it are published beside it, so that a
 //! server which asked another replica for the keys can verify this one.
 
+use crate::secret_file;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -8,8 +9,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use tollward_policy::config;
 use zeroize::Zeroizing;
@@ -105,12 +104,10 @@ fn thumbprint(public: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes()))
 }
 
-/// Reads one byte more than a key has, so that a longer file is noticed and a huge one is not read.
 fn read(path: &Path) -> Result<Zeroizing<[u8; LENGTH]>, AssertionKeyError> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH + 1));
-    File::open(path)
-        .and_then(|file| file.take(LENGTH as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|source| AssertionKeyError::Unreadable { path: path.to_owned(), source })?;
-    let exact: Result<[u8; LENGTH], _> = bytes.as_slice().try_into();
-    exact.map(Zeroizing::new).map_err(|_| AssertionKeyError::WrongLength { path: path.to_owned() })
+    match secret_file::read_exact(path) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(AssertionKeyError::WrongLength { path: path.to_owned() }),
+        Err(source) => Err(AssertionKeyError::Unreadable { path: path.to_owned(), source }),
+    }
 }
