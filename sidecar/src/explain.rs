@@ -12,7 +12,7 @@ use crate::snapshot::Route;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use serde::Serialize;
-use tollward_policy::condition::{Arguments, Facts, Outcome};
+use tollward_policy::condition::Outcome;
 use tollward_policy::limits::Counted;
 use tollward_policy::principal::{Membership, Principal};
 use tollward_policy::reason::Reason;
@@ -189,8 +189,7 @@ impl Explanation {
         if let Verdict::StepUp(_, scopes) = &verdict {
             self.missing_scopes = scopes.iter().map(ToString::to_string).collect();
         }
-        let arguments = message.arguments().map_or(Arguments::None, |text| Arguments::Given(text));
-        let facts = Facts::of_call(principal, message.revision().as_str(), arguments, now);
+        let facts = pipeline::facts(principal, message, now);
         let judgements = route.rules.explain(operation, &held, &facts, &route.catalogue);
         self.rules = judgements.into_iter().map(rule).collect();
         if let Verdict::Allow(_) = verdict {

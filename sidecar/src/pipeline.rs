@@ -32,7 +32,7 @@ pub use forward::{UpstreamClient, client};
 pub use guess::GuessLimiter;
 
 pub(crate) use assume::repeats_token;
-pub(crate) use authorize::judge;
+pub(crate) use authorize::{facts, judge};
 
 use crate::audit::{Auditor, Trail};
 use crate::denial::{DPOP_NONCE, Denial};

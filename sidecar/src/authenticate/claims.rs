@@ -314,6 +314,6 @@ const fn expired() -> Refusal {
     Refusal::new(Reason::TokenExpired, "the access token has expired")
 }
 
-const fn invalid(detail: &'static str) -> Refusal {
+pub(super) const fn invalid(detail: &'static str) -> Refusal {
     Refusal::new(Reason::TokenClaimsInvalid, detail)
 }

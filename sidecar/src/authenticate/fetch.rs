@@ -1,9 +1,7 @@
 //! How documents of an issuer are fetched: a trait, so that tests bring their own network, and its one real implementation,
 //! which dials through the guard.
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::StatusCode;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,17 +14,7 @@ use tollward_netguard::{
 const ACCEPT: &str = "application/json, application/jwk-set+json";
 
 /// A complete answer.
-#[derive(Debug, Clone)]
-pub struct Document {
-    /// The status.
-    pub status: StatusCode,
-    /// `Content-Type`.
-    pub content_type: Option<String>,
-    /// `Cache-Control`.
-    pub cache_control: Option<String>,
-    /// The body.
-    pub body: Bytes,
-}
+pub type Document = Fetched;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -85,14 +73,14 @@ impl GuardedFetch {
         let target = target(url)?;
         let trust = trust(ca_file.map(Path::to_owned)).await?;
         let fetched = self.fetcher(&trust, self.limits).get(&target, ACCEPT).await;
-        fetched.map(document).map_err(|error| failure(&error))
+        fetched.map_err(|error| failure(&error))
     }
 
     async fn post(&self, url: &str, form: Form<'_>, ca_file: Option<&Path>) -> Result<Document, FetchFailure> {
         let target = target(url)?;
         let trust = self.recent_trust(ca_file.map(Path::to_owned)).await?;
         let fetched = self.fetcher(&trust, QUESTION).post_form(&target, form.fields, form.basic).await;
-        fetched.map(document).map_err(|error| failure(&error))
+        fetched.map_err(|error| failure(&error))
     }
 
     fn fetcher(&self, trust: &TrustRoots, limits: FetchLimits) -> Fetcher {
@@ -120,11 +108,6 @@ fn target(url: &str) -> Result<Target, FetchFailure> {
         detail: format!("{url:?}: {error}"),
         public: "the URL can't be used; the cause is in the log of the replica that tried",
     })
-}
-
-fn document(fetched: Fetched) -> Document {
-    let Fetched { status, content_type, cache_control, body } = fetched;
-    Document { status, content_type, cache_control, body }
 }
 
 impl Fetch for GuardedFetch {

@@ -22,10 +22,14 @@ pub(crate) fn judge(route: &Route, principal: &Principal, message: &Message, now
         Principal::Anonymous => ScopeSet::EMPTY,
         Principal::Token(token) => route.catalogue.held(route.scope_names.held(token)),
     };
-    let arguments = message.arguments().map_or(Arguments::None, |text| Arguments::Given(text));
-    let facts = Facts::of_call(principal, message.revision().as_str(), arguments, now);
-    let verdict = route.rules.decide(message.operation(), &held, &facts);
+    let verdict = route.rules.decide(message.operation(), &held, &facts(principal, message, now));
     (held, verdict)
+}
+
+/// What conditions may be about.
+pub(crate) fn facts<'c>(principal: &'c Principal, message: &'c Message, now: i64) -> Facts<'c> {
+    let arguments = message.arguments().map_or(Arguments::None, |text| Arguments::Given(text));
+    Facts::of_call(principal, message.revision().as_str(), arguments, now)
 }
 
 /// Decides. A hidden target is answered exactly like one that no rule names.

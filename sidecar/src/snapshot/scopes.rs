@@ -2,7 +2,6 @@
 //! says `read` or the same again. Rules and catalogue know the short name only.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use tollward_policy::config::ScopeForm;
 use tollward_policy::principal::TokenPrincipal;
 
@@ -12,12 +11,12 @@ pub struct ScopeNames {
     /// By the provider's name.
     prefixes: BTreeMap<String, Prefix>,
     /// That of the provider that clients are told of first.
-    first: Arc<str>,
+    first: String,
 }
 
 #[derive(Debug)]
 struct Prefix {
-    text: Arc<str>,
+    text: String,
     form: ScopeForm,
 }
 
@@ -30,7 +29,7 @@ impl ScopeNames {
         let mut first = None;
         let mut known = BTreeMap::new();
         for (name, form) in providers {
-            let text: Arc<str> = prefixes.get(name).map_or("", String::as_str).into();
+            let text = prefixes.get(name).cloned().unwrap_or_default();
             first.get_or_insert_with(|| text.clone());
             if !text.is_empty() {
                 known.insert(name.to_owned(), Prefix { text, form });
@@ -53,10 +52,10 @@ impl ScopeNames {
     /// and counts for nothing.
     pub fn held<'t>(&self, token: &'t TokenPrincipal) -> impl Iterator<Item = &'t str> {
         let prefix = self.prefixes.get(&token.provider);
-        let full = prefix.filter(|prefix| prefix.form == ScopeForm::Full).map(|prefix| prefix.text.clone());
-        token.scopes.iter().filter_map(move |scope| match &full {
+        let full = prefix.filter(|prefix| prefix.form == ScopeForm::Full).map(|prefix| prefix.text.as_str());
+        token.scopes.iter().filter_map(move |scope| match full {
             None => Some(scope.as_str()),
-            Some(prefix) => scope.strip_prefix(&**prefix),
+            Some(prefix) => scope.strip_prefix(prefix),
         })
     }
 }

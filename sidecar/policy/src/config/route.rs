@@ -104,15 +104,7 @@ impl AuthConfig {
     pub(super) fn trusts(&self, provider: &str) -> bool {
         match self {
             Self::None {} => false,
-            Self::OAuth {
-                providers,
-                audiences: _,
-                allowed_clients: _,
-                allowed_client_hosts: _,
-                scope_prefixes: _,
-                auth_server_metadata: _,
-                sender_constraint: _,
-            } => providers.iter().any(|name| name == provider),
+            Self::OAuth { providers, .. } => providers.iter().any(|name| name == provider),
         }
     }
 }

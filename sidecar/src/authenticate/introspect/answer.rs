@@ -1,7 +1,7 @@
 //! From an authorization server's answer about a token (RFC 7662 §2.2) to a caller. Types are judged to the letter: an answer that
 //! nearly says yes says no.
 
-use crate::authenticate::claims::{self, Assumed, Facts, Own};
+use crate::authenticate::claims::{self, Assumed, Facts, Own, invalid};
 use crate::authenticate::kind;
 use crate::authenticate::refusal::Refusal;
 use serde_json::{Map, Value};
@@ -78,8 +78,4 @@ fn subject(members: &Members, provider: &ProviderConfig) -> Result<Option<String
     claims::client(members, provider)?
         .map(Some)
         .ok_or(invalid("the answer about the access token names neither a subject nor a client"))
-}
-
-const fn invalid(detail: &'static str) -> Refusal {
-    Refusal::new(Reason::TokenClaimsInvalid, detail)
 }

@@ -27,7 +27,7 @@ pub(super) async fn ask(
         ClientAuthentication::Basic => Some(BasicCredentials::new(id.clone(), secret)),
         ClientAuthentication::Post => {
             fields.extend([("client_id", id.as_str()), ("client_secret", secret.expose_secret())]);
-            return judge(fetch.post_form(url, Form { fields: &fields, basic: None }, ca_file).await, url);
+            None
         }
     };
     judge(fetch.post_form(url, Form { fields: &fields, basic: basic.as_ref() }, ca_file).await, url)

@@ -47,13 +47,14 @@ impl Circuit {
 
     /// What came of a question. `None`: an answer.
     pub(super) fn note(&mut self, pass: Pass, failure: Option<Severity>, now: Instant) {
-        let severity = match failure {
+        let is_refused = match failure {
             // Whatever was wrong with the token, the endpoint is there.
             None | Some(Severity::Single) => {
                 *self = Self::default();
                 return;
             }
-            Some(severity) => severity,
+            Some(Severity::Refused) => true,
+            Some(Severity::Down) => false,
         };
         // Questions that were under way when it failed tell nothing new.
         if pass == Pass::Usual && self.until.is_some() {
@@ -61,13 +62,12 @@ impl Circuit {
         }
         self.failures = self.failures.saturating_add(1);
         let beyond = self.failures.saturating_sub(TOLERATED);
-        self.until = match severity {
-            Severity::Refused => Some(now + REFUSED_REST),
-            Severity::Down | Severity::Single if beyond == 0 => None,
-            Severity::Down | Severity::Single => {
-                let (first, longest) = REST;
-                Some(now + first.saturating_mul(2_u32.saturating_pow(beyond - 1)).min(longest))
-            }
+        self.until = if is_refused {
+            Some(now + REFUSED_REST)
+        } else {
+            let (first, longest) = REST;
+            let doublings = beyond.checked_sub(1);
+            doublings.map(|times| now + first.saturating_mul(2_u32.saturating_pow(times)).min(longest))
         };
     }
 }

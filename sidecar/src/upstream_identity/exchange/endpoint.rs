@@ -7,9 +7,7 @@ use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tollward_netguard::{
-    BasicCredentials, DialPolicy, Dialer, FetchLimits, Fetched, Fetcher, Resolve, Target, TrustRoots,
-};
+use tollward_netguard::{BasicCredentials, DialPolicy, Dialer, FetchLimits, Fetcher, Resolve, Target, TrustRoots};
 use tollward_policy::config::ClientAuthentication;
 
 /// `grant_type` (RFC 8693 section 2.1).
@@ -93,11 +91,8 @@ impl GuardedTokenEndpoint {
             ClientAuthentication::Post => None,
         };
         let fetcher = Fetcher::new(dialer, self.limits);
-        let Fetched { status, content_type, cache_control, body } = fetcher
-            .post_form(&target, &request.form(), credentials.as_ref())
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        Ok(Document { status, content_type, cache_control, body })
+        let answered = fetcher.post_form(&target, &request.form(), credentials.as_ref()).await;
+        answered.map_err(|error| failed(error.to_string()))
     }
 
     /// The authorities, read again when the additional ones change.
