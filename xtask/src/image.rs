@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::{process, say, workspace};
+use crate::{oci, process, say, workspace};
 use layout::Image;
 use tree::Tree;
 
@@ -182,7 +182,7 @@ pub(crate) fn pack(pack: &Pack<'_>) -> Result<Made> {
         version: TAG,
         user: system::NONROOT,
         entrypoint: (*entrypoint).to_owned(),
-        architecture: system::architecture()?,
+        architecture: oci::architecture()?,
         layers: &layers,
     };
     let folder = workspace::scratch()?.join("images");
@@ -262,7 +262,7 @@ fn image<'a>(recipe: &Recipe, reference: &'a str, version: &'a str, layers: &'a 
         version,
         user: recipe.user,
         entrypoint: path_of(recipe),
-        architecture: system::architecture()?,
+        architecture: oci::architecture()?,
         layers,
     })
 }

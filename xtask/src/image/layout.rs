@@ -8,11 +8,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tar::Builder;
 
 use super::tree::{self, Tree};
-use crate::cache;
+use crate::oci::Blob;
 
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -79,7 +78,7 @@ fn write_archive(image: &Image<'_>, file: &Path) -> Result<String> {
     let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [listed]});
     tree::append_file(&mut archive, "index.json", 0o644, index.to_string().as_bytes())?;
     archive.into_inner()?.flush()?;
-    Ok(manifest.digest)
+    Ok(manifest.digest())
 }
 
 fn config(image: &Image<'_>, layers: &[Blob]) -> Value {
@@ -98,7 +97,7 @@ fn config(image: &Image<'_>, layers: &[Blob]) -> Value {
             "Labels": annotations(image),
         },
         // Layers are not compressed, so a layer's digest is that of its content.
-        "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|layer| &layer.digest).collect::<Vec<_>>()},
+        "rootfs": {"type": "layers", "diff_ids": layers.iter().map(Blob::digest).collect::<Vec<_>>()},
         "history": history,
     })
 }
@@ -122,25 +121,8 @@ fn names(image: &Image<'_>) -> Value {
     })
 }
 
-/// What an image layout says about a stored blob.
-#[derive(Debug)]
-struct Blob {
-    media_type: &'static str,
-    /// With the algorithm in front.
-    digest: String,
-    /// In bytes.
-    size: usize,
-}
-
-impl Blob {
-    fn descriptor(&self) -> Value {
-        let Self { media_type, digest, size } = self;
-        json!({"mediaType": media_type, "digest": digest, "size": size})
-    }
-}
-
 fn blob(archive: &mut Builder<impl Write>, media_type: &'static str, bytes: &[u8]) -> Result<Blob> {
-    let name = cache::hexadecimal(&Sha256::digest(bytes));
-    tree::append_file(archive, &format!("blobs/sha256/{name}"), 0o644, bytes)?;
-    Ok(Blob { media_type, digest: format!("sha256:{name}"), size: bytes.len() })
+    let blob = Blob::of(media_type, bytes);
+    tree::append_file(archive, &format!("blobs/sha256/{}", blob.file_name()), 0o644, bytes)?;
+    Ok(blob)
 }

@@ -106,15 +106,6 @@ fn joined(folder: &Path) -> Result<Vec<u8>> {
     Ok(bundle)
 }
 
-/// This machine's name in OCI images.
-pub(super) fn architecture() -> Result<&'static str> {
-    match std::env::consts::ARCH {
-        "x86_64" => Ok("amd64"),
-        "aarch64" => Ok("arm64"),
-        other => bail!("no name is known for container images of {other}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
