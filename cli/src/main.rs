@@ -4,12 +4,13 @@
 //! Map: [`arguments`] is what can be typed; [`manifests`] reads and compiles what a platform team writes; [`check`] and
 //! [`render`] show it, [`explain`] asks it about one call; [`dev`] runs it in front of an MCP server; [`walkthrough`] plays a
 //! client against that, or against a cluster by [`visit`]. `revoke` (with the feature `cluster`) is the only one that talks
-//! to an API server. [`record`] puts audit records into words, and [`screen`] is the only way to the terminal.
+//! to an API server. [`input`] reads what a file or standard input holds, [`record`] puts audit records into words, and [`screen`] is the only way to the terminal.
 
 mod arguments;
 mod check;
 mod dev;
 mod explain;
+mod input;
 mod manifests;
 mod record;
 mod render;

@@ -2,6 +2,7 @@
 //! judges it and not a copy.
 
 use crate::arguments::ExplainArguments;
+use crate::input::{is_standard_input, text};
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +11,6 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 use serde_json::value::RawValue;
-use std::io::Read as _;
 use std::path::Path;
 use tollward_policy::operation::{Era, Method};
 use tollward_sidecar::envelope::Revision;
@@ -26,16 +26,16 @@ pub(super) struct Question {
 
 /// Makes the request.
 pub(super) fn ask(arguments: &ExplainArguments) -> anyhow::Result<Question> {
-    let piped = |path: &Option<std::path::PathBuf>| path.as_deref() == Some(Path::new("-"));
+    let given = [&arguments.token, &arguments.args].into_iter().flatten();
     ensure!(
-        !(piped(&arguments.token) && piped(&arguments.args)),
+        given.filter(|path| is_standard_input(path)).count() < 2,
         "--token and --args can't both be standard input; name a file for one of them"
     );
     let method = &arguments.method;
     let revision = revision(method);
     let mut params = serde_json::Map::new();
     let named = target(arguments, &mut params);
-    let given = arguments.args.as_deref().map(text).transpose()?;
+    let given = arguments.args.as_deref().map(|path| text(path, MAX_FILE)).transpose()?;
     let given = given.as_deref().map(serde_json::from_str::<&RawValue>).transpose();
     let given = given.context("the file of --args is not JSON")?;
     if revision.era() == Era::Modern {
@@ -115,7 +115,7 @@ fn body(
 
 /// The token's text is kept nowhere else, and marked so that no dump of headers shows it.
 fn authorization(path: &Path) -> anyhow::Result<HeaderValue> {
-    let token = text(path)?;
+    let token = text(path, MAX_FILE)?;
     let token = token.trim();
     let token = token.strip_prefix("Bearer ").unwrap_or(token);
     ensure!(!token.is_empty(), "the file of --token is empty");
@@ -124,16 +124,4 @@ fn authorization(path: &Path) -> anyhow::Result<HeaderValue> {
     let mut value = value.map_err(|_| anyhow::anyhow!("the file of --token holds more than one token"))?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// A file's text, or standard input for `-`.
-fn text(path: &Path) -> anyhow::Result<String> {
-    let mut text = String::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().take(MAX_FILE).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
-    };
-    read.with_context(|| format!("can't read {}", path.display()))?;
-    Ok(text)
 }

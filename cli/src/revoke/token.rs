@@ -1,10 +1,10 @@
 //! What a token says of itself, unverified: enough to name it, and nothing of its text is kept.
 
-use anyhow::{Context as _, bail, ensure};
+use crate::input;
+use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
-use std::io::Read as _;
 use std::path::Path;
 
 /// Longest file that may be a token.
@@ -16,16 +16,7 @@ pub(super) struct Claims(Map<String, Value>);
 impl Claims {
     /// Reads a file, or the standard input.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let mut text = String::new();
-        let result = if path.as_os_str() == "-" {
-            std::io::stdin().take(MAX_BYTES + 1).read_to_string(&mut text)
-        } else {
-            std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text))
-        };
-        // Neither error says anything of the content.
-        let length = result.with_context(|| format!("can't read {}", path.display()))?;
-        ensure!(length as u64 <= MAX_BYTES, "{} is too long for a token", path.display());
-        Self::of(&text)
+        Self::of(&input::text(path, MAX_BYTES)?)
     }
 
     fn of(text: &str) -> anyhow::Result<Self> {
