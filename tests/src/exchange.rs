@@ -1,12 +1,12 @@
 //! A double of a token endpoint (RFC 8693): it keeps what it is asked, and answers as a test tells it to.
 
-use crate::loopback::{Cut, Loopback};
+use crate::loopback::{Cut, Loopback, answer, lock};
 use axum::body::Body;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{AUTHORIZATION, LOCATION};
+use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// What it was asked.
 #[derive(Debug, Clone)]
@@ -90,16 +90,10 @@ impl Shared {
             })
         };
         let (status, body) = lock(&self.answer).clone().unwrap_or_else(|| (StatusCode::OK, good()));
-        let mut response = Response::new(Body::from(body.to_string()));
-        *response.status_mut() = status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut response = answer(status, "application/json", body.to_string());
         if let Some(location) = body.get("location").and_then(Value::as_str) {
             response.headers_mut().insert(LOCATION, location.parse().expect("a URL is a header value"));
         }
         Ok(response)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,16 +5,16 @@ pub mod introspection;
 use crate::clock::TestClock;
 use crate::config::ENDPOINT;
 use crate::key::Key;
-use crate::loopback::{Cut, Loopback};
+use crate::loopback::{Cut, Loopback, answer, lock};
 use crate::token::{Minted, Token};
 use axum::body::Body;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::LOCATION;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use introspection::Introspection;
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use tollward_sidecar::clock::Clock as _;
 
 const REALM: &str = "/realms/shop";
@@ -199,12 +199,5 @@ fn metadata(host: &str) -> String {
 }
 
 fn whole(status: StatusCode, body: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-    response
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    answer(status, "application/json", body)
 }

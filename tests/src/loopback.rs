@@ -1,13 +1,14 @@
 //! An HTTP server on a loopback port for the doubles. It ends, with all its connections, when it is dropped.
 
 use axum::body::Body;
-use http::{Request, Response};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
@@ -64,15 +65,28 @@ impl Loopback {
 
     /// Closes the port and every connection.
     pub fn stop(&self) {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lock(&self.task).take();
     }
 
     /// Listens again, on the same port.
     pub async fn resume(&self) {
         let listener = TcpListener::bind(self.address).await.expect("the port is still free");
         let task = serve(listener, Arc::clone(&self.handler));
-        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        *lock(&self.task) = Some(task);
     }
+}
+
+/// A whole answer of that status and media type.
+pub(crate) fn answer(status: StatusCode, media: &'static str, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+}
+
+/// What a double remembers, also after a test failed that held it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn serve(listener: TcpListener, handler: Handler) -> AbortOnDropHandle<()> {

@@ -9,6 +9,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tollward_policy::config::{
+    AuthConfig, DpopConfig, ProofNonce, SenderConstraintConfig, SenderConstraintMode, SidecarConfig,
+};
 
 /// The caller.
 pub struct Sender {
@@ -59,6 +62,19 @@ impl Sender {
         let proof = self.proof(&call.method, token, now).mint();
         by_dpop(call, token, &proof)
     }
+}
+
+/// What the first route asks of its callers from now on.
+pub fn constrain(config: &mut SidecarConfig, constraint: Option<SenderConstraintConfig>) {
+    let route = config.routes.first_mut().expect("a configuration has a route");
+    if let AuthConfig::OAuth { sender_constraint, .. } = &mut route.auth {
+        *sender_constraint = constraint;
+    }
+}
+
+/// DPoP alone.
+pub const fn dpop(mode: SenderConstraintMode, nonce: ProofNonce) -> SenderConstraintConfig {
+    SenderConstraintConfig { mode, dpop: Some(DpopConfig { nonce, proof_max_age_seconds: 60 }), mutual_tls: false }
 }
 
 /// The call with this token by the scheme DPoP, and that proof.

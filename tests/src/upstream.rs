@@ -2,7 +2,7 @@
 //! what a test tells it to, next time or always.
 
 use crate::deadline::eventually;
-use crate::loopback::{Cut, Loopback};
+use crate::loopback::{Cut, Loopback, lock};
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
 
 /// The server's own session ids begin like this, and must never be seen outside.
@@ -298,8 +298,4 @@ fn response(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,16 +6,14 @@
 use crate::config::{ConfigFile, ENDPOINT};
 use crate::issuer::Health;
 use crate::key::Key;
-use crate::loopback::Loopback;
+use crate::loopback::{Loopback, answer, lock};
 use crate::token::Token;
 use crate::world::World;
-use axum::body::Body;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use tollward_desired::{Inputs, InstallSettings, LocalPlace, Place, compile_config, validate};
 use tollward_policy::config::{RouteConfig, SidecarConfig};
 
@@ -35,8 +33,9 @@ impl Vendor {
         let documents: Arc<Mutex<BTreeMap<String, Value>>> = Arc::default();
         let shown = Arc::clone(&documents);
         let server = Loopback::start_at(Ipv4Addr::LOCALHOST.into(), move |request| {
-            let found = shown.lock().unwrap_or_else(PoisonError::into_inner).get(request.uri().path()).cloned();
-            async move { Ok(answer(found)) }
+            let found = lock(&shown).get(request.uri().path()).cloned();
+            let status = if found.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+            async move { Ok(answer(status, "application/json", found.unwrap_or_default().to_string())) }
         })
         .await;
         let base = format!("http://{}", server.address());
@@ -54,7 +53,7 @@ impl Vendor {
                 members.insert(name.clone(), value.clone());
             }
         }
-        let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut documents = lock(&self.documents);
         for path in metadata {
             let document = json!({"issuer": issuer, "jwks_uri": format!("{}{keys}", self.base)});
             documents.insert((*path).to_owned(), document);
@@ -121,12 +120,4 @@ pub fn configured(external: &Value, auth: &Value) -> SidecarConfig {
     let validated = validate(&inputs).unwrap_or_else(|findings| panic!("{findings:#?}"));
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     compile_config(&validated, &Place::Local(LocalPlace::loopback(nowhere, nowhere, "http://127.0.0.1:1/mcp")))
-}
-
-fn answer(found: Option<Value>) -> Response<Body> {
-    let status = if found.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
-    let mut response = Response::new(Body::from(found.unwrap_or_default().to_string()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
 }

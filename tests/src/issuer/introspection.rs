@@ -1,17 +1,17 @@
 //! The double's introspection endpoint (RFC 7662): what it says about each token, who asked, and the ways in which it fails.
 
-use crate::loopback::Cut;
+use crate::loopback::{Cut, answer, lock};
 use axum::Form;
 use axum::body::Body;
 use axum::extract::FromRequest as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::header::AUTHORIZATION;
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 /// The client that may ask, and its first secret: with everything that is written differently in a form.
 pub const CLIENT: &str = "tollward";
@@ -89,13 +89,13 @@ impl Introspection {
         let fixed = lock(&self.fixed).clone();
         match fixed {
             Some(Fixed::Cut) => Err(Cut),
-            Some(Fixed::Answer(status, media, body)) => Ok(whole(status, media, body)),
+            Some(Fixed::Answer(status, media, body)) => Ok(answer(status, media, body)),
             None if !known => {
-                Ok(whole(StatusCode::UNAUTHORIZED, "application/json", json!({"error": "invalid_client"}).to_string()))
+                Ok(answer(StatusCode::UNAUTHORIZED, "application/json", json!({"error": "invalid_client"}).to_string()))
             }
             None => {
                 let verdict = verdict.unwrap_or_else(|| json!({"active": false}));
-                Ok(whole(StatusCode::OK, "application/json", verdict.to_string()))
+                Ok(answer(StatusCode::OK, "application/json", verdict.to_string()))
             }
         }
     }
@@ -133,15 +133,4 @@ fn form_decoded(text: &str) -> String {
         });
     }
     String::from_utf8(bytes).expect("UTF-8")
-}
-
-fn whole(status: StatusCode, media: &'static str, body: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
-    response
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

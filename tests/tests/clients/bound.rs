@@ -4,9 +4,7 @@
 use crate::guards::catalog_guard;
 use serde_json::{Value, json};
 use std::time::Duration;
-use tollward_policy::config::{
-    AuthConfig, DpopConfig, ProofNonce, SenderConstraintConfig, SenderConstraintMode, SidecarConfig,
-};
+use tollward_policy::config::{ProofNonce, SenderConstraintMode, SidecarConfig};
 use tollward_policy::reason::Reason;
 use tollward_sidecar::audit::{Caller, Record};
 use tollward_tests::mcp::meta;
@@ -15,22 +13,13 @@ use tollward_tests::real::place;
 use tollward_tests::real::process::{Process, command};
 use tollward_tests::real::provider::{Provider, ROBOT};
 use tollward_tests::real::server::Server;
+use tollward_tests::sender::{constrain, dpop};
 
 /// Longest run, on a loaded machine.
 const LIMIT: Duration = Duration::from_mins(1);
 
 async fn bound_only(provider: &Provider, nonce: ProofNonce) -> Guarded {
-    let bound = move |config: &mut SidecarConfig| {
-        for route in &mut config.routes {
-            if let AuthConfig::OAuth { sender_constraint, .. } = &mut route.auth {
-                *sender_constraint = Some(SenderConstraintConfig {
-                    mode: SenderConstraintMode::Required,
-                    dpop: Some(DpopConfig { nonce, proof_max_age_seconds: 60 }),
-                    mutual_tls: false,
-                });
-            }
-        }
-    };
+    let bound = move |config: &mut SidecarConfig| constrain(config, Some(dpop(SenderConstraintMode::Required, nonce)));
     let guarded = catalog_guard(&provider.issuer).start(Server::catalog(), bound).await;
     provider.serve(&guarded.url, "jwt").await;
     guarded

@@ -4,7 +4,7 @@ use crate::scene::{calls, guarded_catalog};
 use http::{Method, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
-use tollward_policy::config::{AuthConfig, SidecarConfig};
+use tollward_policy::config::{ProofNonce, SenderConstraintMode, SidecarConfig};
 use tollward_policy::operation::Era;
 use tollward_sidecar::audit::Caller;
 use tollward_sidecar::clock::{Clock as _, SystemClock};
@@ -14,17 +14,14 @@ use tollward_tests::real::guarded::Guarded;
 use tollward_tests::real::http::send_with;
 use tollward_tests::real::keycloak::Keycloak;
 use tollward_tests::real::provider::access_token;
-use tollward_tests::sender::{Sender, by_dpop};
+use tollward_tests::sender::{Sender, by_dpop, constrain, dpop};
 
 fn now() -> i64 {
     SystemClock.unix_seconds()
 }
 
 fn required(config: &mut SidecarConfig) {
-    let AuthConfig::OAuth { sender_constraint, .. } = &mut config.routes[0].auth else { unreachable!() };
-    let constraint =
-        json!({"mode": "Required", "dpop": {"nonce": "Off", "proofMaxAgeSeconds": 60}, "mutualTls": false});
-    *sender_constraint = Some(serde_json::from_value(constraint).expect("the right shape"));
+    constrain(config, Some(dpop(SenderConstraintMode::Required, ProofNonce::Off)));
 }
 
 /// A token of the client `robot` that is bound to the sender's key.

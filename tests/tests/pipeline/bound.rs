@@ -6,30 +6,17 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::Instant;
-use tollward_policy::config::{
-    AuthConfig, DpopConfig, ProofNonce, SenderConstraintConfig, SenderConstraintMode, SidecarConfig,
-};
+use tollward_policy::config::{ProofNonce, SenderConstraintMode};
 use tollward_policy::operation::Era;
 use tollward_policy::reason::Reason;
 use tollward_sidecar::audit::{Caller, Record};
 use tollward_tests::client::{Connection, Reply, Wire};
 use tollward_tests::config::METADATA_URL;
 use tollward_tests::mcp::Call;
-use tollward_tests::sender::{Sender, by_dpop};
+use tollward_tests::sender::{Sender, by_dpop, constrain, dpop};
 use tollward_tests::world::{CELLS, World};
 
 const ALGORITHMS: &str = "algs=\"ES256 ES384 Ed25519 EdDSA PS256 RS256\"";
-
-pub(crate) fn constrain(config: &mut SidecarConfig, constraint: Option<SenderConstraintConfig>) {
-    if let AuthConfig::OAuth { sender_constraint, .. } = &mut config.routes[0].auth {
-        *sender_constraint = constraint;
-    }
-}
-
-fn dpop(mode: SenderConstraintMode, nonce: ProofNonce) -> SenderConstraintConfig {
-    let dpop = DpopConfig { nonce, proof_max_age_seconds: 60 };
-    SenderConstraintConfig { mode, dpop: Some(dpop), mutual_tls: false }
-}
 
 /// A data plane that has been running for a while: proofs from before its start need a nonce.
 async fn world(mode: SenderConstraintMode, nonce: ProofNonce) -> World {

@@ -1,6 +1,5 @@
 //! Tokens that are bound to a client certificate (RFC 8705), over real TLS.
 
-use crate::bound::constrain;
 use http::StatusCode;
 use serde_json::json;
 use tollward_policy::config::{ListenerTls, SenderConstraintConfig, SenderConstraintMode};
@@ -13,6 +12,7 @@ use tollward_tests::config::AUTHORITY;
 use tollward_tests::deadline::{eventually, within};
 use tollward_tests::issuer::Health;
 use tollward_tests::mcp::Call;
+use tollward_tests::sender::constrain;
 use tollward_tests::world::{CELLS, World};
 
 fn mutual_tls(mode: SenderConstraintMode) -> SenderConstraintConfig {
