@@ -1,8 +1,10 @@
 //! What can be typed. Each command has examples, since they are what people read.
 
+mod limits;
 #[cfg(feature = "cluster")]
 mod revoke;
 
+pub(crate) use limits::{Claim, LimitsArguments, View};
 #[cfg(feature = "cluster")]
 pub(crate) use revoke::{Moment, RevokeArguments, Until};
 
@@ -25,7 +27,7 @@ pub(crate) const NO_CLUSTER: &str =
     name = "tollward",
     version,
     arg_required_else_help = true,
-    after_help = "Examples:\n  tollward dev -f manifests -- node server.js         try a policy on this machine\n  tollward check -f manifests                         is it valid?\n  tollward explain -f manifests --token t --tool x    would this call pass?\n  tollward render -f manifests                        what would the operator make of it?\n  tollward revoke --provider company --subject ada    refuse tokens that would still be good"
+    after_help = "Examples:\n  tollward dev -f manifests -- node server.js         try a policy on this machine\n  tollward check -f manifests                         is it valid?\n  tollward explain -f manifests --token t --tool x    would this call pass?\n  tollward render -f manifests                        what would the operator make of it?\n  tollward revoke --provider company --subject ada    refuse tokens that would still be good\n  tollward limits catalog -n shop --subject ada       how much may this caller still call?"
 )]
 pub(crate) struct Arguments {
     /// What to do.
@@ -71,6 +73,12 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         typed: Vec<OsString>,
     },
+    /// Show how a caller's limits stand at a server, at each replica and at all of them together. Asking charges nothing. Exit
+    /// code 0 if every replica answered, else 1.
+    #[command(
+        after_help = "Examples:\n  tollward limits catalog -n shop --subject ada\n  tollward limits catalog -n shop --subject ada --claim tier=production --tool search_products -o wide\n  tollward limits catalog -n shop --client agent -o json\n  tollward limits --socket /tmp/tollward-dev-x/inquiry.sock --subject ada    beside `tollward dev`, which prints the path\n  kubectl tollward limits catalog --subject ada                              once `tollward` is linked as kubectl-tollward\n\nIt runs kubectl, and needs the rights to list pods and to create pods/exec in the namespace. Without --tool, --prompt and\n--resource it shows the limits of everything that the server's own lists have named."
+    )]
+    Limits(Box<LimitsArguments>),
     /// Play the walk-through of `dev` against a server in a cluster, and check every answer.
     #[command(
         after_help = "Examples:\n  tollward walkthrough -f examples/catalog --connect catalog-tollward.shop.svc=127.0.0.1:8443 \\\n    --connect idp.example.com=127.0.0.1:8080 --authorities ca.crt --behind http://127.0.0.1:3000/mcp \\\n    --decoy https://elsewhere.example.com/mcp < records\n\nThe manifests are those that the cluster has. Ports come from `kubectl port-forward`, and the audit records from\n`kubectl logs --follow`, on standard input. The identity provider must let clients register, sign in Ada and Grace\nby a page with one form, and give Grace the better tier. `cargo xtask demo --cluster` sets all of it up."

@@ -1,16 +1,15 @@
-//! The `tollward` program: what was typed leads to one command, and its outcome to an exit code. Everything else is in
-//! the modules.
-//!
-//! Map: [`arguments`] is what can be typed; [`manifests`] reads and compiles what a platform team writes; [`check`] and
-//! [`render`] show it, [`explain`] asks it about one call; [`dev`] runs it in front of an MCP server; [`walkthrough`] plays a
-//! client against that, or against a cluster by [`visit`]. `revoke` (with the feature `cluster`) is the only one that talks
-//! to an API server. [`input`] reads what a file or standard input holds, [`record`] puts audit records into words, and [`screen`] is the only way to the terminal.
+//! The `tollward` program: what was typed leads to one command, and its outcome to an exit code. [`arguments`] is what can be
+//! typed; [`manifests`] reads and compiles what a platform team writes; [`check`] and [`render`] show it, [`explain`] asks it about
+//! one call; [`dev`] runs it in front of an MCP server; [`walkthrough`] plays a client against that, or a cluster by [`visit`].
+//! `revoke` (feature `cluster`) asks an API server, [`limits`] asks data planes by kubectl. [`input`] reads what a file or
+//! standard input holds, [`record`] puts audit records into words, and [`screen`] is the only way to the terminal.
 
 mod arguments;
 mod check;
 mod dev;
 mod explain;
 mod input;
+mod limits;
 mod manifests;
 mod record;
 mod render;
@@ -48,6 +47,7 @@ fn run(command: Command, screen: &Arc<Screen>) -> anyhow::Result<ExitCode> {
         Command::Revoke(wanted) => revoke::run(&wanted, screen),
         #[cfg(not(feature = "cluster"))]
         Command::Revoke { typed: _ } => anyhow::bail!(arguments::NO_CLUSTER),
+        Command::Limits(wanted) => limits::run(&wanted, screen),
         Command::Walkthrough(wanted) => visit::run(*wanted, screen),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,7 +1,8 @@
-//! The command line: `tollward-sidecar run --config FILE`, `tollward-sidecar check-config FILE`.
+//! The command line: `tollward-sidecar run --config FILE`, `tollward-sidecar check-config FILE`, and `tollward-sidecar limits
+//! QUESTION`, which asks the process that runs beside it.
 
 use crate::audit::{AuditSink, LinesSink};
-use crate::{clock::SystemClock, reload, run};
+use crate::{clock::SystemClock, inquiry, reload, run};
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tollward_policy::inquiry::SOCKET_VARIABLE;
 use tollward_telemetry::{ServiceIdentity, Settings, Telemetry};
 
 /// How long the last records and spans may take to leave.
@@ -33,6 +35,18 @@ enum Command {
         /// The configuration file, JSON. It is read again when it changes.
         #[arg(long, env = "TOLLWARD_CONFIG")]
         config: PathBuf,
+        /// A socket that is made here, at which `limits` is answered. Who may open it may see every caller's limits.
+        #[arg(long, env = SOCKET_VARIABLE)]
+        inquiry_socket: Option<PathBuf>,
+    },
+    /// Ask the process that runs how a caller's limits stand. `tollward limits` does, in every replica.
+    #[command(after_help = "Example:\n  tollward-sidecar limits '{\"subject\":\"ada\",\"tools\":[\"search\"]}'")]
+    Limits {
+        /// The question, JSON.
+        question: String,
+        /// The socket of the process.
+        #[arg(long, env = SOCKET_VARIABLE)]
+        inquiry_socket: PathBuf,
     },
     /// Say whether a configuration file would be put in force, and everything that is wrong with it.
     CheckConfig {
@@ -45,7 +59,11 @@ enum Command {
 pub fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Command::CheckConfig { file } => Ok(check(&file)),
-        Command::Run { config } => serve(config),
+        Command::Run { config, inquiry_socket } => serve(config, inquiry_socket),
+        Command::Limits { question, inquiry_socket } => {
+            println!("{}", inquiry::ask(&inquiry_socket, &question)?);
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -63,7 +81,7 @@ fn check(file: &std::path::Path) -> ExitCode {
 }
 
 #[tokio::main]
-async fn serve(config: PathBuf) -> anyhow::Result<ExitCode> {
+async fn serve(config: PathBuf, inquiry_socket: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let settings = Settings::from_lookup(|name| std::env::var(name).ok())?;
     let identity = ServiceIdentity {
         name: "tollward-sidecar".to_owned(),
@@ -79,7 +97,13 @@ async fn serve(config: PathBuf) -> anyhow::Result<ExitCode> {
     let writer = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run(std::io::stdout()))?;
     let sinks: Vec<Arc<dyn AuditSink>> = vec![Arc::new(lines.counted(&telemetry))];
     let setup = run::Setup { config, telemetry: telemetry.clone(), sinks, clock: Arc::new(SystemClock) };
-    let running = run::start(setup).await.context("the sidecar can't start")?;
+    let mut running = run::start(setup).await.context("the sidecar can't start")?;
+    if let Some(socket) = inquiry_socket
+        && let Err(error) = running.answer_inquiries(&socket)
+    {
+        // Callers are served nevertheless: nobody's request depends on it.
+        tracing::warn!(socket = %socket.display(), %error, "`tollward limits` is not answered");
+    }
     tracing::info!(public = %running.public, observe = %running.observe, "serving");
     run::signalled().await?;
     tracing::info!("draining");

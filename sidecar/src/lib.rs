@@ -16,6 +16,7 @@ pub mod command;
 pub mod denial;
 pub mod envelope;
 pub mod explain;
+pub mod inquiry;
 mod json;
 pub mod limiter;
 pub mod listen;

@@ -4,6 +4,7 @@
 use crate::audit::{AuditSink, Auditor, Fanout, OtelSink};
 use crate::authenticate::{Fetch, GuardedFetch, ProofMemory, Providers, TokenCache};
 use crate::clock::Clock;
+use crate::inquiry::Door;
 use crate::limiter::{GuardedDial, Limiter, Stores, gauge, tidy};
 use crate::listen::{Acceptor, Bounds, Certificate, Peer, Stamp, TlsError, mutual, serve, server};
 use crate::observe::{Observed, probes, report};
@@ -19,7 +20,7 @@ use governor::clock::DefaultClock;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -89,9 +90,17 @@ pub struct Running {
     /// Ends last, so that probes see the process drain.
     last: CancellationToken,
     last_tasks: JoinSet<()>,
+    state: Arc<State>,
 }
 
 impl Running {
+    /// Lets whoever may open the socket ask how callers' limits stand. It is removed when the process drains.
+    pub fn answer_inquiries(&mut self, socket: &Path) -> std::io::Result<()> {
+        let door = Door::open(socket)?;
+        self.last_tasks.spawn(door.serve(self.state.clone(), self.last.clone()));
+        Ok(())
+    }
+
     /// Stops accepting, lets requests in flight end within their time, and returns.
     pub async fn drain(mut self) {
         self.ending.cancel();
@@ -151,10 +160,10 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     parts.stores.measure(&setup.telemetry.meter());
     parts.stores.wake();
     tasks.spawn(tidy(parts.limiter.clone(), ending.clone()));
-    let watch = ConfigWatch { path: setup.config, stamp, parts, state, process, restart_required };
+    let watch = ConfigWatch { path: setup.config, stamp, parts, state: state.clone(), process, restart_required };
     tasks.spawn(watch.run(ending.clone()));
     tasks.spawn(watch_certificates(certificates, ending.clone()));
-    Ok(Running { public, observe, report: report_address, ending, tasks, last, last_tasks })
+    Ok(Running { public, observe, report: report_address, ending, tasks, last, last_tasks, state })
 }
 
 fn pipeline(setup: &Setup, state: &Arc<State>, loaded: &Loaded, ending: &CancellationToken) -> Pipeline {

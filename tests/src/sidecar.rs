@@ -72,6 +72,12 @@ impl Sidecar {
         self.telemetry.prometheus_text()
     }
 
+    /// Lets whoever may open the socket ask about limits.
+    pub fn answer_inquiries(&mut self, socket: &std::path::Path) {
+        let running = self.running.as_mut().expect("the process was not drained before");
+        running.answer_inquiries(socket).expect("the socket can be made");
+    }
+
     /// Ends the process as SIGTERM would; returns once it has ended.
     pub fn drain(&mut self) -> impl Future<Output = ()> + Send + 'static {
         let running = self.running.take().expect("the process was not drained before");

@@ -40,6 +40,8 @@ mod draining;
 mod envelope;
 #[path = "pipeline/forwarding.rs"]
 mod forwarding;
+#[path = "pipeline/inquiry.rs"]
+mod inquiry;
 #[path = "pipeline/introspection.rs"]
 mod introspection;
 #[path = "pipeline/keys.rs"]

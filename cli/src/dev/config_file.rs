@@ -29,6 +29,11 @@ impl ConfigFile {
         std::fs::rename(&next, self.path()).with_context(|| format!("can't replace {}", self.path().display()))
     }
 
+    /// Where limits are asked about: as private as the file.
+    pub(crate) fn inquiry_socket(&self) -> PathBuf {
+        self.folder.path().join(Path::new("inquiry.sock"))
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join(Path::new("config.json"))

@@ -34,6 +34,8 @@ pub(crate) struct Facts {
     pub(crate) process: Option<(u32, String)>,
     pub(crate) audit: Option<PathBuf>,
     pub(crate) manifests: Vec<PathBuf>,
+    /// Where `tollward limits` asks.
+    pub(crate) inquiry_socket: PathBuf,
 }
 
 /// What plays a part in the walk-through.
@@ -83,11 +85,12 @@ impl Stack {
         let mut sinks = records.sinks();
         sinks.extend(stage.iter().map(|stage| stage.ledger.clone() as _));
         let setup = Setup { config: file.path(), telemetry: telemetry.clone(), sinks, clock: Arc::new(SystemClock) };
-        let running =
+        let mut running =
             start(setup).await.context("Tollward can't start; if the port is taken, choose another with --port")?;
+        running.answer_inquiries(&file.inquiry_socket()).context("can't make the socket for `tollward limits`")?;
         ready(&running).await?;
         Ok(Self {
-            facts: facts(arguments, &route, &place, server.as_ref()),
+            facts: facts(arguments, &route, &place, server.as_ref(), file.inquiry_socket()),
             place,
             in_force: Mutex::new(config),
             file,
@@ -242,7 +245,13 @@ fn audience(arguments: &DevArguments, stage: Option<&Stage>) -> Audience {
     Audience { users, decoy: stage.map(|stage| stage.decoy.clone()) }
 }
 
-fn facts(arguments: &DevArguments, route: &RouteConfig, place: &Place, server: Option<&Server>) -> Facts {
+fn facts(
+    arguments: &DevArguments,
+    route: &RouteConfig,
+    place: &Place,
+    server: Option<&Server>,
+    inquiry_socket: PathBuf,
+) -> Facts {
     Facts {
         name: route.server.name.clone(),
         endpoint: route.endpoint.url.clone(),
@@ -251,6 +260,7 @@ fn facts(arguments: &DevArguments, route: &RouteConfig, place: &Place, server: O
         process: server.map(|server| (server.id(), arguments.server_command.join(" "))),
         audit: arguments.audit.clone(),
         manifests: arguments.files.filename.clone(),
+        inquiry_socket,
     }
 }
 

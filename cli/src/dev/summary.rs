@@ -44,6 +44,7 @@ fn places(facts: &Facts) -> Vec<(&'static str, String)> {
         ("MCP server", server),
         ("Policy", format!("{}, in force when you save", manifests.join(", "))),
         ("Audit", audit),
+        ("Limits", format!("tollward limits --socket {} --subject NAME", facts.inquiry_socket.display())),
     ]
 }
 

@@ -10,6 +10,7 @@
 mod check;
 mod dev;
 mod explain;
+mod limits;
 mod manifests;
 mod session;
 mod shop;

@@ -30,6 +30,10 @@ pub const ASSERTION_NEIGHBOURS: [&str; 2] = ["assertion-earlier.pub", "assertion
 pub const CLIENT_SECRETS_FOLDER: &str = "/etc/tollward/introspection";
 /// Folder with one folder for each Secret of a store of limits.
 pub const STORES_FOLDER: &str = "/etc/tollward/stores";
+/// Folder of the data plane's own, in which it is asked about limits: no other container has it.
+pub const INQUIRY_FOLDER: &str = "/run/tollward";
+/// The socket in it.
+pub const INQUIRY_SOCKET: &str = "/run/tollward/inquiry.sock";
 /// Annotation of pods with the digest of what only a new process takes up.
 pub const PROCESS_DIGEST: &str = "tollward.dev/process-digest";
 /// Annotation of the ConfigMap with the digest of the configuration.

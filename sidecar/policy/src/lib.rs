@@ -18,6 +18,7 @@ pub mod config;
 pub mod deny;
 pub mod digest;
 pub mod endpoint;
+pub mod inquiry;
 pub mod limits;
 pub mod operation;
 pub mod pattern;

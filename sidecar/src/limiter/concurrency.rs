@@ -42,6 +42,12 @@ impl Open {
         Some((Permit { open: self.clone(), id }, most - open - 1))
     }
 
+    /// How many are open.
+    pub(super) fn count(&self, key: &str) -> u32 {
+        let id = self.hasher.id(key);
+        self.shard(id).and_then(|shard| shard.get(&id).copied()).unwrap_or_default()
+    }
+
     /// Keys of which something is open.
     #[cfg(test)]
     pub(super) fn keys(&self) -> usize {

@@ -75,6 +75,11 @@ impl<C: Clock> RouteLimiter<C> {
         Ok(held)
     }
 
+    /// How many have a place in a limit, without taking one.
+    pub fn open(&self, hold: &Hold<'_>) -> u32 {
+        self.open.get(hold.slot).map_or(0, |open| open.count(&hold.key))
+    }
+
     /// The counts of one limit and tier, by its slot.
     pub fn bucket(&self, slot: usize) -> Option<&Bucket<C>> {
         self.local.bucket(slot)

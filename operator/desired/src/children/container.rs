@@ -2,7 +2,7 @@
 
 use super::mounts::mounts;
 use super::security::container_security;
-use crate::names::{CONFIG_FOLDER, CONFIG_KEY, SIDECAR_CONTAINER};
+use crate::names::{CONFIG_FOLDER, CONFIG_KEY, INQUIRY_SOCKET, SIDECAR_CONTAINER};
 use crate::validate::Validated;
 use k8s_openapi::api::core::v1::{
     Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, ObjectFieldSelector, Probe,
@@ -10,6 +10,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use tollward_api::owned::SIDECAR_UID;
 use tollward_api::ports;
+use tollward_policy::inquiry::SOCKET_VARIABLE;
 
 /// The container as a native sidecar.
 pub(super) fn sidecar(server: &Validated) -> Container {
@@ -59,6 +60,8 @@ fn environment(server: &Validated) -> Vec<EnvVar> {
     if !server.install.environment.contains_key("OTEL_RESOURCE_ATTRIBUTES") {
         variables.push(value("OTEL_RESOURCE_ATTRIBUTES", &attributes));
     }
+    // Not an argument: a data plane of before would not start with one that it does not know.
+    variables.push(value(SOCKET_VARIABLE, INQUIRY_SOCKET));
     variables.extend(server.install.environment.iter().map(|(name, text)| value(name, text)));
     variables
 }

@@ -1,9 +1,12 @@
 //! The data plane's own volumes: its configuration, keys and certificates, which no other container may see.
 
 use crate::configuration::{authority_folder, client_secret_folder};
-use crate::names::{CERTIFICATE_FOLDER, CONFIG_FOLDER, CONFIG_KEY, KEYS_FOLDER};
+use crate::names::{CERTIFICATE_FOLDER, CONFIG_FOLDER, CONFIG_KEY, INQUIRY_FOLDER, KEYS_FOLDER};
 use crate::validate::{MountedSecret, StoreMount, TlsPlan, Validated};
-use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount};
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use std::path::Path;
 use tollward_api::owned::child_name;
 
@@ -16,6 +19,7 @@ pub(super) fn mounts(server: &Validated) -> Vec<(Volume, VolumeMount)> {
     let mut mounts = vec![
         config_map("tollward-config", &child, CONFIG_KEY, CONFIG_FOLDER),
         secret("tollward-keys", &child, KEYS_FOLDER),
+        inquiry(),
     ];
     match server.endpoint.tls() {
         TlsPlan::Secret(name) => mounts.push(secret("tollward-certificate", name, CERTIFICATE_FOLDER)),
@@ -36,6 +40,18 @@ pub(super) fn mounts(server: &Validated) -> Vec<(Volume, VolumeMount)> {
     mounts.extend(server.upstream_auth.secret().map(upstream));
     mounts.extend(server.stores.iter().enumerate().map(|(position, from)| store(position, from)));
     mounts
+}
+
+/// Where the data plane is asked how limits stand, by who may run programs in its container. Only a socket is ever there.
+fn inquiry() -> (Volume, VolumeMount) {
+    let name = "tollward-inquiry".to_owned();
+    let source = EmptyDirVolumeSource {
+        medium: Some("Memory".to_owned()),
+        size_limit: Some(Quantity("64Ki".to_owned())),
+        ..EmptyDirVolumeSource::default()
+    };
+    let mount = VolumeMount { name: name.clone(), mount_path: INQUIRY_FOLDER.to_owned(), ..VolumeMount::default() };
+    (Volume { name, empty_dir: Some(source), ..Volume::default() }, mount)
 }
 
 /// What a store of limits needs. Without it the pod starts all the same: a mistake in a policy must not stop a server, and the

@@ -67,7 +67,7 @@ fn the_server_listens_on_loopback_under_another_user_and_mounts_nothing_of_the_s
     assert_eq!(own, ["tollward-scratch"]);
     let sidecar = &pod.init_containers.as_ref().unwrap()[0];
     let theirs: Vec<_> = sidecar.volume_mounts.iter().flatten().map(|mount| mount.name.as_str()).collect();
-    assert_eq!(theirs, ["tollward-config", "tollward-keys"]);
+    assert_eq!(theirs, ["tollward-config", "tollward-keys", "tollward-inquiry"]);
     let user = |container: &Container| container.security_context.as_ref().unwrap().run_as_user;
     assert_ne!(user(server), user(sidecar));
 }
@@ -149,7 +149,7 @@ fn what_a_workload_asks_for_arrives_in_its_container_and_pod() {
         pod.image_pull_secrets.is_some(),
     ];
     assert_eq!(kept, [true; 7]);
-    assert_eq!(pod.volumes.unwrap().len(), 2 + 4 + 1);
+    assert_eq!(pod.volumes.unwrap().len(), 3 + 4 + 1);
 }
 
 #[test]
@@ -161,7 +161,10 @@ fn a_certificate_and_an_authority_of_users_are_mounted_in_the_sidecar_only() {
     let pod = pod(&desired);
     let mounts = pod.init_containers.as_ref().unwrap()[0].volume_mounts.clone().unwrap();
     let names: Vec<_> = mounts.iter().map(|mount| mount.name.as_str()).collect();
-    assert_eq!(names, ["tollward-config", "tollward-keys", "tollward-certificate", "tollward-authority-0"]);
+    assert_eq!(
+        names,
+        ["tollward-config", "tollward-keys", "tollward-inquiry", "tollward-certificate", "tollward-authority-0"]
+    );
     let config = serde_json::to_value(desired.configuration.config()).unwrap();
     assert_eq!(config["identityProviders"][0]["caFile"], "/etc/tollward/authorities/0/root.pem");
     assert_eq!(config["process"]["public"]["tls"]["certificate"], "/etc/tollward/certificate/tls.crt");

@@ -186,6 +186,20 @@ impl LimitSet {
         self.policies.iter().filter_map(|policy| Some((policy.name.as_str(), policy.store?)))
     }
 
+    /// Whether some clients have a tier of their own.
+    pub fn lists_clients(&self) -> bool {
+        self.policies.iter().any(|policy| policy.selection.lists_clients())
+    }
+
+    /// Claims by which callers are sorted into tiers and tenants.
+    pub fn claims(&self) -> BTreeSet<&str> {
+        self.policies
+            .iter()
+            .flat_map(|policy| [policy.selection.claim(), policy.tenant_claim.as_deref()])
+            .flatten()
+            .collect()
+    }
+
     /// What an address may send before authentication, by each policy that says so.
     pub fn before(&self) -> impl Iterator<Item = Before> {
         self.policies.iter().filter_map(|policy| policy.before)

@@ -27,6 +27,16 @@ impl Selection {
         Ok(Self { claim: claim.clone(), by_client, default: default.clone() })
     }
 
+    /// The claim that names the tier.
+    pub(super) fn claim(&self) -> Option<&str> {
+        self.claim.as_deref()
+    }
+
+    /// Whether some clients have a tier of their own.
+    pub(super) fn lists_clients(&self) -> bool {
+        !self.by_client.is_empty()
+    }
+
     /// The caller's tier among those of a limit.
     pub(super) fn tier_of<'a, T>(&'a self, principal: &'a Principal, tiers: &BTreeMap<String, T>) -> &'a str {
         let Some(token) = principal.token() else {
