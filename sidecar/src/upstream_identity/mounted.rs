@@ -2,10 +2,9 @@
 //! a file that can't be used any more is no secret, not the last good one: it may have been taken away on purpose.
 
 use crate::listen::Stamp;
-use crate::secret_file;
+use crate::secret_file::{self, FileError};
 use arc_swap::ArcSwap;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -16,13 +15,13 @@ const MAX_BYTES: usize = 8 * 1024;
 /// Why there is no secret. It says nothing of the content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum MountedError {
-    /// It can't be read.
-    #[error("{path} can't be read: {message}")]
-    Unreadable {
+    /// A file can't be read, or holds no text.
+    #[error("{path} {cause}")]
+    File {
         /// The file.
         path: String,
-        /// What the system says.
-        message: String,
+        /// What is wrong.
+        cause: FileError,
     },
     /// It holds something else.
     #[error("{path} {message}")]
@@ -99,19 +98,7 @@ fn listed(files: &[PathBuf]) -> String {
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, MountedError> {
-    let content = |message| MountedError::Content { path: path.display().to_string(), message };
-    let unreadable =
-        |error: io::Error| MountedError::Unreadable { path: path.display().to_string(), message: error.to_string() };
-    let bytes = secret_file::read(path, MAX_BYTES).map_err(unreadable)?;
-    if bytes.len() > MAX_BYTES {
-        return Err(content("has more than 8 KiB"));
-    }
-    let text = std::str::from_utf8(&bytes).map_err(|_| content("is not UTF-8"))?;
-    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
-    if text.is_empty() {
-        return Err(content("is empty"));
-    }
-    Ok(Zeroizing::new(text.to_owned()))
+    secret_file::text(path, MAX_BYTES).map_err(|cause| MountedError::File { path: path.display().to_string(), cause })
 }
 
 impl<T> fmt::Debug for Mounted<T> {

@@ -10,6 +10,7 @@ use super::store::{Store, StoreUse};
 use super::tier::Selection;
 use crate::operation::{Operation, Target};
 use crate::rules::MatchConfig;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
@@ -205,7 +206,8 @@ impl LimitSet {
         self.policies.iter().filter_map(|policy| policy.before)
     }
 
-    /// The charges of a call, narrowest first, so that a noisy caller exhausts its own count before a shared one.
+    /// The charges of a call: what a replica counts by itself first, then those of each store together, so that it is asked
+    /// once. Of each, the narrowest first, so that a noisy caller exhausts its own count before a shared one.
     pub fn charges(&self, counted: &Counted<'_>) -> Vec<Charge<'_>> {
         let mut charges = Vec::new();
         for policy in &self.policies {
@@ -216,11 +218,12 @@ impl LimitSet {
                     let key = key_of(&limit.per, policy.tenant_claim.as_deref(), counted);
                     let cost = limit.cost(counted.operation);
                     let shared = policy.store.map(|store| Shared { store, whole: *whole });
-                    charges.push((limit.per.len(), Charge { id, tier, slot, rate: *rate, shared, cost, key }));
+                    let order = (shared.map(|shared| shared.store.store), Reverse(limit.per.len()));
+                    charges.push((order, Charge { id, tier, slot, rate: *rate, shared, cost, key }));
                 }
             }
         }
-        charges.sort_by_key(|(width, _)| std::cmp::Reverse(*width));
+        charges.sort_by_key(|(order, _)| *order);
         charges.into_iter().map(|(_, charge)| charge).collect()
     }
 
@@ -238,7 +241,7 @@ impl LimitSet {
                 }
             }
         }
-        holds.sort_by_key(|(width, _)| std::cmp::Reverse(*width));
+        holds.sort_by_key(|(width, _)| Reverse(*width));
         holds.into_iter().map(|(_, hold)| hold).collect()
     }
 

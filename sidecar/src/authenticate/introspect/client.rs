@@ -9,27 +9,15 @@ use std::path::Path;
 /// Longest secret in bytes.
 const MAX_SECRET: usize = 4096;
 
-/// Reads the secret. A line break at the end does not count, since editors and `echo` leave one. The kubelet keeps Secrets in
-/// memory, so that reading a few bytes here costs less than handing it to another thread.
+/// Reads the secret. The kubelet keeps Secrets in memory, so that reading a few bytes here costs less than handing it to
+/// another thread.
 pub(super) fn secret(path: &Path) -> Result<SecretString, Trouble> {
-    read(path).map_err(|cause| Trouble::Secret { path: path.to_owned(), cause })
-}
-
-fn read(path: &Path) -> Result<SecretString, String> {
-    let bytes = secret_file::read(path, MAX_SECRET).map_err(|error| error.to_string())?;
-    if bytes.len() > MAX_SECRET {
-        return Err(format!("it has more than {MAX_SECRET} bytes"));
-    }
-    let text = std::str::from_utf8(&bytes).map_err(|_| "it is not UTF-8".to_owned())?;
-    let line = text.strip_suffix('\n').unwrap_or(text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    if line.is_empty() {
-        return Err("it is empty".to_owned());
-    }
+    let wrong = |cause| Trouble::Secret { path: path.to_owned(), cause };
+    let line = secret_file::text(path, MAX_SECRET).map_err(|error| wrong(format!("it {error}")))?;
     if line.contains(char::is_control) {
-        return Err("it has more than one line, or control characters".to_owned());
+        return Err(wrong("it has more than one line, or control characters".to_owned()));
     }
-    Ok(line.into())
+    Ok(line.as_str().into())
 }
 
 #[cfg(test)]

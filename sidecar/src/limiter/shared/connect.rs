@@ -7,10 +7,9 @@ use super::dial::DialStore;
 use super::key::trial;
 use super::script::{self, Question};
 use super::trouble::Trouble;
+use crate::secret_file::{self, FileError};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisConnectionInfo};
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -19,15 +18,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tollward_policy::limits::{Store, StoreAddress};
-use zeroize::Zeroizing;
 
 /// Each step of opening a connection may take that long.
 const STEP: Duration = Duration::from_secs(1);
 /// Commands that are handed over to the connection and not written yet.
 const QUEUE: usize = 256;
 /// Most bytes of a file with a secret, and of one with certificates.
-const SECRET: u64 = 8 * 1024;
-const CERTIFICATES: u64 = 1024 * 1024;
+const SECRET: usize = 8 * 1024;
+const CERTIFICATES: usize = 1024 * 1024;
 
 /// An open connection. Answers come in the order of the questions, and any number of calls ask at once.
 pub(super) struct Open {
@@ -97,31 +95,17 @@ impl Connector {
         // What this client is called is nobody's business, and setting it would need a right of its own.
         let mut info = RedisConnectionInfo::default().set_skip_set_lib_name();
         if let Some(path) = username_file {
-            info = info.set_username(line(path)?.as_str());
+            info = info.set_username(secret_file::text(path, SECRET).map_err(wrong(path))?.as_str());
         }
         if let Some(path) = password_file {
-            info = info.set_password(line(path)?.as_str());
+            info = info.set_password(secret_file::text(path, SECRET).map_err(wrong(path))?.as_str());
         }
-        let authorities = ca_file.as_deref().map(|path| read(path, CERTIFICATES)).transpose()?;
+        let authorities = |path: &Path| secret_file::bounded(path, CERTIFICATES).map_err(wrong(path));
+        let authorities = ca_file.as_deref().map(authorities).transpose()?;
         Ok((info, authorities.map(|bytes| bytes.to_vec())))
     }
 }
 
-fn line(path: &Path) -> Result<Zeroizing<String>, Trouble> {
-    let bytes = read(path, SECRET)?;
-    let wrong = |what| Trouble::File(format!("{} {what}", path.display()));
-    let text = std::str::from_utf8(&bytes).map_err(|_| wrong("is not UTF-8"))?;
-    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
-    if text.is_empty() { Err(wrong("is empty")) } else { Ok(Zeroizing::new(text.to_owned())) }
-}
-
-fn read(path: &Path, most: u64) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-    let failed = |error: std::io::Error| Trouble::File(format!("{} can't be read: {error}", path.display()));
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)).map_err(failed)?;
-    if u64::try_from(read).is_ok_and(|read| read <= most) {
-        Ok(bytes)
-    } else {
-        Err(Trouble::File(format!("{} has more than {most} bytes", path.display())))
-    }
+fn wrong(path: &Path) -> impl Fn(FileError) -> Trouble {
+    move |error| Trouble::File(format!("{} {error}", path.display()))
 }

@@ -9,18 +9,19 @@ use super::exhausted::Exhausted;
 use super::keeper::Keeper;
 use super::key::{CountName, name_of};
 use super::line::{Line, StoreStatus};
-use super::measure::Instruments;
+use super::measure::{Instruments, place};
 use super::script::{self, Question};
 use super::trouble::Trouble;
 use crate::clock::Clock;
 use crate::limiter::standing::{CountedBy, Standing};
+use opentelemetry::KeyValue;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tollward_policy::limits::{Charge, DEFAULT_DEADLINE_MILLIS, OnStoreFailure, Store, StoreMode};
+use tollward_policy::limits::{Charge, DEFAULT_DEADLINE_MILLIS, OnStoreFailure, Rate, Store};
 
 /// Calls that may wait for one store at once.
 const WAITING: usize = 1024;
@@ -38,6 +39,8 @@ pub(crate) struct SharedStore {
     refunds: Arc<Semaphore>,
     exhausted: Exhausted,
     instruments: Arc<OnceLock<Instruments>>,
+    /// Its labels, made once for all calls.
+    place: [KeyValue; 2],
     deadline: Arc<AtomicU64>,
     started: AtomicBool,
     dial: Arc<dyn DialStore>,
@@ -63,7 +66,7 @@ impl SharedStore {
         instruments: Arc<OnceLock<Instruments>>,
     ) -> Self {
         let ending = CancellationToken::new();
-        let name = store.address.to_string();
+        let (name, place) = (store.address.to_string(), place(&store.address));
         Self {
             store,
             namespace,
@@ -72,6 +75,7 @@ impl SharedStore {
             refunds: Arc::new(Semaphore::new(REFUNDS)),
             exhausted: Exhausted::new(),
             instruments,
+            place,
             deadline: Arc::new(AtomicU64::new(u64::from(DEFAULT_DEADLINE_MILLIS) * 1000)),
             started: AtomicBool::new(false),
             dial,
@@ -119,7 +123,7 @@ impl SharedStore {
         let limit = charges.iter().filter_map(|charge| Some(charge.shared?.store.deadline)).min().unwrap_or_default();
         let verdict = self.ask(&question, now, limit).await;
         if let (Err(trouble), Some(instruments)) = (&verdict, self.instruments.get()) {
-            instruments.failed(&self.store.address, trouble.code());
+            instruments.failed(&self.place, trouble.code());
         }
         Ok(self.judged(charges, &question, verdict?, now))
     }
@@ -140,8 +144,7 @@ impl SharedStore {
 
     fn question(&self, server: &str, charges: &[Charge<'_>]) -> Question {
         let count = |charge: &Charge<'_>| -> (CountName, Amount) {
-            let rate = charge.shared.map_or(charge.rate, |shared| shared.whole);
-            (name_of(&self.namespace, server, charge), Amount::of(&rate, charge.cost))
+            (name_of(&self.namespace, server, charge), Amount::of(&whole(charge), charge.cost))
         };
         Question { counts: charges.iter().map(count).collect() }
     }
@@ -165,7 +168,7 @@ impl SharedStore {
             Ok(_) => {
                 Line::answered(&open);
                 if let Some(instruments) = self.instruments.get() {
-                    instruments.answered(&self.store.address, now.elapsed());
+                    instruments.answered(&self.place, now.elapsed());
                 }
             }
             Err(trouble) => self.line.failed(&open, trouble),
@@ -183,12 +186,8 @@ impl SharedStore {
         let mut connection = open.connection();
         let answered = timeout_at(deadline, script::charge(&mut connection, question)).await;
         let answered = answered.map_err(|_| Trouble::Late(limit))?;
-        let answer = answered.map_err(|error| Trouble::of(&error, &self.store.address, self.mode()))?;
+        let answer = answered.map_err(|error| Trouble::of(&error, &self.store.address, self.store.mode))?;
         answer::read(&answer, question.counts.len())
-    }
-
-    fn mode(&self) -> StoreMode {
-        self.store.mode
     }
 
     fn judged(&self, charges: &[Charge<'_>], question: &Question, verdict: Verdict, now: Instant) -> Counted {
@@ -227,9 +226,13 @@ impl std::fmt::Debug for SharedStore {
 }
 
 fn standing(charge: &Charge<'_>, amount: &Amount, owed: u64) -> Standing {
-    let rate = charge.shared.map_or(charge.rate, |shared| shared.whole);
-    let standing = Standing::of(charge.id, charge.tier, &rate, charge.cost).counted_by(CountedBy::Store);
+    let standing = Standing::of(charge.id, charge.tier, &whole(charge), charge.cost).counted_by(CountedBy::Store);
     standing.left(amount.remaining(owed), Amount::time(owed))
+}
+
+/// The rate that the store counts by.
+fn whole(charge: &Charge<'_>) -> Rate {
+    charge.shared.map_or(charge.rate, |shared| shared.whole)
 }
 
 /// Nothing secret: only that processes differ.

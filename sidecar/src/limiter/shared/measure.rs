@@ -30,14 +30,14 @@ impl Instruments {
         }
     }
 
-    /// The store answered.
-    pub(super) fn answered(&self, store: &StoreAddress, after: Duration) {
-        self.duration.record(after.as_secs_f64(), &place(store));
+    /// The store at that [`place`] answered.
+    pub(super) fn answered(&self, place: &[KeyValue; 2], after: Duration) {
+        self.duration.record(after.as_secs_f64(), place);
     }
 
     /// It did not, or not what it should have.
-    pub(super) fn failed(&self, store: &StoreAddress, code: &'static str) {
-        let [host, port] = place(store);
+    pub(super) fn failed(&self, place: &[KeyValue; 2], code: &'static str) {
+        let [host, port] = place.clone();
         self.failures.add(1, &[host, port, KeyValue::new(attribute::ERROR_TYPE, code)]);
     }
 

@@ -20,10 +20,10 @@ pub struct RouteStores {
     pub(super) stores: Vec<Arc<SharedStore>>,
 }
 
-/// Charges that one store counts, or this replica.
+/// Charges of a call that one store counts, or this replica.
 struct Group<'g, 'c> {
     store: Option<&'g SharedStore>,
-    charges: Vec<Charge<'c>>,
+    charges: &'g [Charge<'c>],
 }
 
 impl RouteStores {
@@ -39,17 +39,17 @@ impl RouteStores {
 
     /// Charges every limit of a call, or none.
     pub(crate) async fn charge<C: Clock>(&self, local: &Local<C>, charges: &[Charge<'_>]) -> Charged {
-        let groups = self.groups(charges);
         let mut standings = Vec::with_capacity(charges.len());
-        for (position, group) in groups.iter().enumerate() {
+        for group in self.groups(charges) {
             let outcome = match group.store {
-                None => local.charge_all(&group.charges),
-                Some(store) => self.charge_at(store, local, &group.charges).await,
+                None => local.charge_all(group.charges),
+                Some(store) => self.charge_at(store, local, group.charges).await,
             };
             match outcome {
                 Ok(more) => standings.extend(more),
                 Err(refusal) => {
-                    self.give_back(local, groups.get(..position).unwrap_or_default(), &standings);
+                    // Each that was charged has a standing by now.
+                    self.give_back(local, charges.get(..standings.len()).unwrap_or_default(), &standings);
                     standings.extend(refusal.standings);
                     return Err(Refusal { standings, ..refusal });
                 }
@@ -62,22 +62,20 @@ impl RouteStores {
     pub(crate) fn refund<C: Clock>(&self, local: &Local<C>, charges: &[Charge<'_>]) {
         for group in self.groups(charges) {
             match group.store {
-                None => local.refund_all(&group.charges),
-                Some(store) => store.refund(&self.server, &group.charges),
+                None => local.refund_all(group.charges),
+                Some(store) => store.refund(&self.server, group.charges),
             }
         }
     }
 
-    /// What this replica counts by itself first, since it costs nothing to ask.
-    fn groups<'c>(&self, charges: &[Charge<'c>]) -> Vec<Group<'_, 'c>> {
-        let of = |wanted: Option<usize>| -> Vec<Charge<'c>> {
-            let at = |charge: &&Charge<'c>| charge.shared.map(|shared| shared.store.store) == wanted;
-            charges.iter().filter(at).cloned().collect()
-        };
-        let own = Group { store: None, charges: of(None) };
-        let at = |(position, store): (usize, _)| Group { store: Some(store), charges: of(Some(position)) };
-        let shared = self.stores.iter().map(AsRef::as_ref).enumerate().map(at);
-        [own].into_iter().chain(shared).filter(|group| !group.charges.is_empty()).collect()
+    /// As they come: `LimitSet::charges` has what this replica counts by itself first, since it costs nothing to ask, and
+    /// those of each store together.
+    fn groups<'g, 'c>(&'g self, charges: &'g [Charge<'c>]) -> impl Iterator<Item = Group<'g, 'c>> {
+        charges.chunk_by(|one, other| position(one) == position(other)).map(|charges| {
+            let position = charges.first().and_then(position);
+            let store = position.and_then(|position| self.stores.get(position));
+            Group { store: store.map(AsRef::as_ref), charges }
+        })
     }
 
     async fn charge_at<C: Clock>(&self, store: &SharedStore, local: &Local<C>, charges: &[Charge<'_>]) -> Charged {
@@ -93,18 +91,23 @@ impl RouteStores {
 
     /// A group that was counted by this replica in place of its store has nothing to be given back there. What went along with
     /// a store's counts stays, since it may not have fitted in: it says too little at worst.
-    fn give_back<C: Clock>(&self, local: &Local<C>, groups: &[Group<'_, '_>], standings: &[Standing]) {
+    fn give_back<C: Clock>(&self, local: &Local<C>, charges: &[Charge<'_>], standings: &[Standing]) {
         let mut standings = standings.iter();
-        for group in groups {
+        for group in self.groups(charges) {
             let counted: Vec<_> =
                 standings.by_ref().take(group.charges.len()).map(|standing| standing.counted).collect();
             match group.store {
-                None => local.refund_all(&group.charges),
-                Some(store) if counted.contains(&CountedBy::Store) => store.refund(&self.server, &group.charges),
-                Some(_) => refund_instead(local, &group.charges),
+                None => local.refund_all(group.charges),
+                Some(store) if counted.contains(&CountedBy::Store) => store.refund(&self.server, group.charges),
+                Some(_) => refund_instead(local, group.charges),
             }
         }
     }
+}
+
+/// The store of a charge, by its position in the route's limits.
+fn position(charge: &Charge<'_>) -> Option<usize> {
+    charge.shared.map(|shared| shared.store.store)
 }
 
 /// Policies decide: one that denies does so before another counts.

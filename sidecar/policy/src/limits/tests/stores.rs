@@ -114,6 +114,32 @@ fn limits_of_a_policy_with_a_store_keep_their_whole_rate_beside_the_replicas_par
 }
 
 #[test]
+fn charges_of_one_store_stand_together_behind_those_that_a_replica_counts_by_itself() {
+    let limits = |widths: [usize; 2]| {
+        let limit = |width: usize| {
+            let per = vec![Dimension::Client, Dimension::Tool].into_iter().take(width).collect();
+            LimitConfig { name: format!("w{width}"), per, ..policy().limits[0].clone() }
+        };
+        widths.map(limit).to_vec()
+    };
+    let with = |name: &str, url: Option<&str>, widths| RateLimitConfig {
+        policy: name.into(),
+        store: url.map(store),
+        limits: limits(widths),
+        ..policy()
+    };
+    let (one, other) = (Some("redis://one"), Some("redis://other"));
+    let policies = [with("a", one, [0, 1]), with("b", other, [1, 2]), with("c", None, [0, 2]), with("d", one, [2, 1])];
+    let set = LimitSet::compile(&policies).unwrap();
+    let operation = Operation { method: Method::Ping, target: Target::None };
+    let principal = caller("a", &json!("basic"));
+    let counted =
+        Counted { principal: &principal, operation: &operation, target_known: true, server: "s", address: "a" };
+    let ids: Vec<_> = set.charges(&counted).iter().map(|charge| charge.id).collect();
+    assert_eq!(ids, ["c/w2", "c/w0", "d/w2", "a/w1", "d/w1", "a/w0", "b/w2", "b/w1"]);
+}
+
+#[test]
 fn a_store_in_which_nothing_is_counted_is_refused() {
     let before = AddressConfig { requests: Some(rate(10, 60, None)), failures: None };
     let config = RateLimitConfig {
