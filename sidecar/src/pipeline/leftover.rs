@@ -41,12 +41,14 @@ impl Leftover {
     where
         B: Body + Unpin,
     {
-        let ended = match self {
-            Self::Separate => true,
-            Self::Unsent => body.is_end_stream(),
-            Self::Coming if doubtful(response.status()) => body.is_end_stream(),
-            Self::Coming => timeout(LONGEST, read(body)).await.unwrap_or(false),
-        };
+        // Most often nothing is left.
+        let ended = body.is_end_stream()
+            || match self {
+                Self::Separate => true,
+                Self::Unsent => false,
+                Self::Coming if doubtful(response.status()) => false,
+                Self::Coming => timeout(LONGEST, read(body)).await.unwrap_or(false),
+            };
         if !ended {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
