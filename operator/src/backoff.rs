@@ -3,7 +3,7 @@
 //! The jitter is made of the object's unique id and the number of the attempt: it spreads objects apart and needs no source
 //! of randomness.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -73,6 +73,11 @@ impl Attempts {
     pub fn forget(&self, uid: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
+
+    /// Forgets all but these unique ids.
+    pub fn retain(&self, live: &HashSet<String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|uid, _| live.contains(uid));
+    }
 }
 
 #[cfg(test)]
@@ -120,5 +125,14 @@ mod tests {
         assert_eq!(attempts.count("a"), 2);
         attempts.forget("a");
         assert_eq!((attempts.failed("a"), attempts.count("a")), (first, 1));
+    }
+
+    #[test]
+    fn failures_of_an_object_that_is_gone_are_forgotten() {
+        let attempts = Attempts::default();
+        attempts.failed("gone");
+        attempts.failed("here");
+        attempts.retain(&["here".to_owned()].into());
+        assert_eq!((attempts.count("gone"), attempts.count("here")), (0, 1));
     }
 }

@@ -17,7 +17,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::ResourceExt as _;
 use kube::core::{DeserializeGuard, DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use tollward_api::{IdentityProvider, MCPServer, RateLimitPolicy};
 
@@ -87,6 +87,14 @@ impl Caches {
     /// A server by name.
     pub fn server(&self, namespace: &str, name: &str) -> Option<Arc<Server>> {
         self.servers.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// Unique ids of everything that is reconciled.
+    pub fn uids(&self) -> HashSet<String> {
+        let servers = self.servers.state().into_iter().filter_map(|server| server.uid());
+        let policies = self.policies.state().into_iter().filter_map(|policy| policy.uid());
+        let providers = self.providers.state().into_iter().filter_map(|provider| provider.uid());
+        servers.chain(policies).chain(providers).collect()
     }
 
     /// Every provider that this operator can read.

@@ -48,3 +48,19 @@ pub struct Context {
     /// Metrics and spans.
     pub metrics: Metrics,
 }
+
+impl Context {
+    /// Forgets what is remembered of objects that are gone: most are deleted without any reconcile that sees it.
+    pub fn forget_gone(&self) {
+        let live = self.caches.uids();
+        self.retiring.retain(&live);
+        self.sharing.retain(&live);
+        self.discoveries.retain(&live);
+        self.attempts.retain(&live);
+        for provider in self.book.retain(&live) {
+            if let Some((namespace, name)) = provider.split_once('/') {
+                self.queues.providers.push(namespace, name);
+            }
+        }
+    }
+}

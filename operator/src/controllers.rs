@@ -90,12 +90,13 @@ where
             .run(
                 move |object, context: Arc<Context>| one(kind, object, context, reconcile),
                 |_, never: &Infallible, _| match *never {},
-                context,
+                context.clone(),
             )
             .for_each(|result| {
                 if let Err(error) = result {
-                    // The object went away between its change and its turn.
+                    // The object went away, which every deletion and every look that was still to come ends with.
                     tracing::debug!(kind, %error, "nothing to look at");
+                    context.forget_gone();
                 }
                 std::future::ready(())
             })

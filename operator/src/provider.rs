@@ -29,7 +29,6 @@ use tollward_desired::issuers_of;
 pub async fn reconcile(provider: Arc<Provider>, context: Arc<Context>) -> (Option<Duration>, &'static str) {
     let uid = provider.uid().unwrap_or_default();
     if provider.meta().deletion_timestamp.is_some() {
-        context.discoveries.forget(&uid);
         return (None, "deleted");
     }
     let (namespace, name) = (provider.namespace().unwrap_or_default(), provider.name_any());

@@ -27,6 +27,11 @@ impl Retiring {
         }
     }
 
+    /// Forgets all but these servers.
+    pub fn retain(&self, live: &HashSet<String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|uid, _| live.contains(uid));
+    }
+
     /// Every pod uses the current one: removes the others. What can't be removed is kept for the next time.
     pub async fn finish(&self, namespace: &str, uid: &str, client: &Client) {
         let names = {

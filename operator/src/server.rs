@@ -40,10 +40,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 pub async fn reconcile(server: Arc<Server>, context: Arc<Context>) -> (Option<Duration>, &'static str) {
     let uid = server.uid().unwrap_or_default();
     if server.meta().deletion_timestamp.is_some() {
-        // Children go with their owner; there is nothing else to clean up.
-        context.attempts.forget(&uid);
-        context.book.forget(&uid);
-        context.sharing.forget(&uid);
+        // Children go with their owner, and what is remembered once it is gone.
         return (None, "deleted");
     }
     let outcome = match tokio::time::timeout(DEADLINE, look(&server, &context)).await {

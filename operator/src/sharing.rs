@@ -10,7 +10,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -117,9 +117,14 @@ impl Sharing {
         Some(Duration::try_from(again.duration_since(now)).unwrap_or_default() + Duration::from_millis(100))
     }
 
-    /// The server is gone, or has no limits to share.
+    /// The server has no limits to share.
     pub fn forget(&self, uid: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// Forgets all but these unique ids.
+    pub fn retain(&self, live: &HashSet<String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|uid, _| live.contains(uid));
     }
 }
 

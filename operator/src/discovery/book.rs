@@ -5,7 +5,7 @@ use crate::backoff;
 use crate::cache::Queues;
 use crate::clock::SharedClock;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -69,9 +69,9 @@ impl Discoveries {
         entry.looked.clone()
     }
 
-    /// Forgets a provider that is gone.
-    pub fn forget(&self, uid: &str) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    /// Forgets all but these providers.
+    pub fn retain(&self, live: &HashSet<String>) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).retain(|uid, _| live.contains(uid));
     }
 
     async fn ask(self, uid: String, name: String, question: Question) {

@@ -1,6 +1,6 @@
 //! The latest reports, so that the status of a provider or policy can tell what the servers that use it see. Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use tollward_desired::resource_of;
 use tollward_policy::report::{LimitStoreReport, ProviderReport, Report};
@@ -60,9 +60,11 @@ impl ReportBook {
         differences(&old, &new)
     }
 
-    /// Forgets a server that is gone.
-    pub fn forget(&self, server: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(server);
+    /// Forgets all but these servers. Returns the providers, as `namespace/name`, of which the others told.
+    pub fn retain(&self, live: &HashSet<String>) -> BTreeSet<String> {
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = book.extract_if(|server, _| !live.contains(server));
+        gone.flat_map(|(_, pods)| pods.into_values()).flat_map(|states| states.providers.into_keys()).collect()
     }
 
     /// What replicas say about a provider: pod and state.
@@ -164,6 +166,17 @@ mod tests {
         let broken = state(&[("shop/entra/one", None), ("shop/entra/two", Some("timeout")), ("shop/other", None)]);
         assert_eq!((broken.ready, broken.error.as_deref()), (false, Some("timeout")));
         assert!(state(&[("shop/entra", None)]).ready);
+    }
+
+    #[test]
+    fn what_replicas_of_a_server_said_that_is_gone_is_forgotten_and_their_providers_are_named() {
+        let book = ReportBook::default();
+        for (server, provider) in [("here", "shop/one"), ("gone", "shop/two")] {
+            book.put(server, [("pod", &report(&[(provider, None)]))].into_iter());
+        }
+        assert_eq!(book.retain(&["here".to_owned()].into()), ["shop/two".to_owned()].into());
+        assert_eq!((book.about("shop/one").len(), book.about("shop/two").len()), (1, 0));
+        assert!(book.retain(&["here".to_owned()].into()).is_empty());
     }
 
     #[test]

@@ -153,6 +153,11 @@ fn a_server_that_is_gone_leaves_nothing_behind() {
     server.look(&many(2), 0);
     assert!(server.sharing.0.lock().unwrap().is_empty(), "nor one that nothing is to be done about");
     server.look(&many(1), 0);
+    server.sharing.retain(&[NAME.to_owned()].into());
+    assert_eq!(server.sharing.0.lock().unwrap().len(), 1);
+    server.sharing.retain(&["another".to_owned()].into());
+    assert!(server.sharing.0.lock().unwrap().is_empty());
+    server.look(&many(1), 0);
     server.sharing.forget(NAME);
     assert!(server.sharing.0.lock().unwrap().is_empty());
     assert_eq!(server.sharing.next_look(NAME, at(0)), None);

@@ -1,5 +1,6 @@
 //! Ready means that every replica says so.
 
+use crate::providers::{found, provider, using};
 use crate::world::{World, eventually, policy, server};
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
@@ -137,6 +138,23 @@ async fn a_policy_says_whether_its_store_counts_and_an_event_that_it_does_not() 
     says(Report { limit_stores: vec![store(true)], ..report(&digest, None) });
     world.condition("RateLimitPolicy", "limit", "Exact", "True", "SharedStore").await;
     event(&world, "SharedStore", "Normal").await;
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn a_provider_tells_nothing_of_a_server_that_is_gone() {
+    let world = World::shared("forgotten").await;
+    world.issuers.0.lock().unwrap().insert("https://kept.example".into(), found("https://kept.example"));
+    let operator = world.operator().await;
+    world.put(&provider("idp", "https://kept.example")).await;
+    world.put(&using("catalog", "idp", "forgotten")).await;
+    pod(&world, "192.0.2.17").await;
+    let ready = ProviderReport { name: "forgotten/idp".into(), ..report("", Some(true)).providers.remove(0) };
+    let report = Report { providers: vec![ready], ..report(&digest(&world).await, None) };
+    world.sidecars.0.lock().unwrap().insert("192.0.2.17".to_owned(), report);
+    world.condition("IdentityProvider", "idp", "Programmed", "True", "Programmed").await;
+    world.remove(SERVER, "MCPServer", "catalog").await;
+    world.condition("IdentityProvider", "idp", "Programmed", "Unknown", "Pending").await;
     operator.stop().await;
 }
 

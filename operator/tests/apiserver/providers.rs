@@ -5,19 +5,19 @@ use kube::api::ListParams;
 use serde_json::{Value, json};
 use tollward_api::identityprovider::{IssuerStatus, KeyStatus};
 
-fn provider(name: &str, issuer: &str) -> Value {
+pub(crate) fn provider(name: &str, issuer: &str) -> Value {
     json!({"apiVersion": "tollward.dev/v1alpha1", "kind": "IdentityProvider", "metadata": {"name": name},
         "spec": {"type": "External", "external": {"issuer": issuer}}})
 }
 
-fn using(name: &str, provider: &str, namespace: &str) -> Value {
+pub(crate) fn using(name: &str, provider: &str, namespace: &str) -> Value {
     let mut server = server(name);
     server["spec"]["auth"] =
         json!({"mode": "OAuth", "identityProviders": [{"name": provider, "namespace": namespace}]});
     server
 }
 
-fn found(issuer: &str) -> IssuerStatus {
+pub(crate) fn found(issuer: &str) -> IssuerStatus {
     let key = |id: &str| KeyStatus { id: Some(id.into()), algorithm: "RS256".into() };
     IssuerStatus {
         issuer: issuer.into(),
