@@ -104,8 +104,7 @@ impl Keycloak {
 
     /// What a client like `robot` gets by client credentials and further parameters.
     pub async fn program(&self, client: &str, more: &[(&str, &str)]) -> Reply {
-        let own = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", "robot-secret")];
-        post_form(&self.token_url(), &[&own, more].concat()).await
+        self.token_of(client, "robot-secret", more).await
     }
 
     /// What Keycloak answers to somebody without any credentials who registers a client in Keycloak's own form.
@@ -114,11 +113,10 @@ impl Keycloak {
         send(Method::POST, &url, "application/json", client.to_string()).await
     }
 
-    /// What a client gets by client credentials.
-    pub async fn token_of(&self, client: &str, secret: &str, scope: &str) -> Reply {
-        let fields =
-            [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", secret), ("scope", scope)];
-        post_form(&self.token_url(), &fields).await
+    /// What a client gets by client credentials and further parameters.
+    pub async fn token_of(&self, client: &str, secret: &str, more: &[(&str, &str)]) -> Reply {
+        let own = [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", secret)];
+        post_form(&self.token_url(), &[&own, more].concat()).await
     }
 
     /// Removes a policy of anonymous registration.

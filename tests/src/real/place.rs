@@ -49,14 +49,7 @@ pub fn python() -> PathBuf {
     if let Some(python) = set("TOLLWARD_PYTHON") {
         return present(python, "cargo xtask test --suite clients");
     }
-    let entries = fs::read_dir(cache()).ok().into_iter().flatten().filter_map(Result::ok);
-    let finished = entries.filter_map(|entry| {
-        let is_ours = entry.file_name().to_string_lossy().starts_with("python-");
-        let stamp = entry.path().join(STAMP).metadata().ok().filter(|_| is_ours)?;
-        Some((stamp.modified().ok()?, entry.path()))
-    });
-    let newest = finished.max().map_or_else(|| cache().join("python"), |(_, path)| path);
-    present(newest.join("bin/python"), "cargo xtask test --suite clients")
+    present(newest("python").join("bin/python"), "cargo xtask test --suite clients")
 }
 
 /// A program that `cargo xtask binaries` builds: in `TOLLWARD_CLUSTER_BIN` if set, else where xtask links what it built.
@@ -95,14 +88,18 @@ pub fn stores() -> PathBuf {
     if let Some(folder) = set("TOLLWARD_STORES") {
         return present(folder, "cargo xtask test --suite stores");
     }
+    present(newest("stores"), "cargo xtask test --suite stores")
+}
+
+/// The newest of the finished installations `NAME-...` in the cache.
+fn newest(name: &str) -> PathBuf {
     let entries = fs::read_dir(cache()).ok().into_iter().flatten().filter_map(Result::ok);
     let finished = entries.filter_map(|entry| {
-        let is_ours = entry.file_name().to_string_lossy().starts_with("stores-");
+        let is_ours = entry.file_name().to_string_lossy().starts_with(&format!("{name}-"));
         let stamp = entry.path().join(STAMP).metadata().ok().filter(|_| is_ours)?;
         Some((stamp.modified().ok()?, entry.path()))
     });
-    let newest = finished.max().map_or_else(|| cache().join("stores"), |(_, path)| path);
-    present(newest, "cargo xtask test --suite stores")
+    finished.max().map_or_else(|| cache().join(name), |(_, path)| path)
 }
 
 /// The cache outside of the checkout: what takes minutes to make or fetch, as `cargo xtask` has it.

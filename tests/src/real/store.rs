@@ -5,8 +5,8 @@ use super::place;
 use super::process::{Process, command};
 use crate::certificates::{Authority, Pair};
 use crate::deadline::eventually;
-use redis::Value;
 use redis::aio::MultiplexedConnection;
+use redis::{FromRedisValue, Value};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -139,9 +139,19 @@ impl Store {
         command.query_async(&mut connection).await.expect("the store does as it is told")
     }
 
+    /// What it answers to [`Self::tell`], read.
+    pub async fn answer<T: FromRedisValue>(&self, words: &str) -> T {
+        redis::from_redis_value(self.tell(words).await).expect("the store answers what is asked for")
+    }
+
+    /// How many charges it was asked for.
+    pub async fn charges(&self) -> u64 {
+        self.info("commandstats", "cmdstat_evalsha:calls=").await
+    }
+
     /// A number that it tells about itself.
     pub async fn info(&self, section: &str, field: &str) -> u64 {
-        let told: String = redis::from_redis_value(self.tell(&format!("INFO {section}")).await).expect("a text");
+        let told: String = self.answer(&format!("INFO {section}")).await;
         let line = told.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
         let digits: String =
             line.chars().skip_while(|letter| !letter.is_ascii_digit()).take_while(char::is_ascii_digit).collect();

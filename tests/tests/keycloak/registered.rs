@@ -82,7 +82,7 @@ async fn a_client_that_registers_itself_needs_no_person_unless_its_scopes_need_a
     let registered = keycloak.register(&client("nobody", &program)).await;
     assert_eq!(registered.status, StatusCode::CREATED, "{}", registered.text());
     let secret = text(&registered.json(), "secret");
-    let token = async || access_token(&keycloak.token_of("nobody", &secret, "mcp:catalog-read").await);
+    let token = async || access_token(&keycloak.token_of("nobody", &secret, &[("scope", "mcp:catalog-read")]).await);
     read(&guarded, &token().await).await.assert_done();
 
     keycloak.demand_role("mcp:catalog-read", "shopper", &["ada"]).await;

@@ -19,7 +19,7 @@ async fn cluster(kind: Kind) -> [Store; 2] {
     nodes[0].tell(&format!("CLUSTER MEET {} {}", other.ip(), other.port())).await;
     for node in &nodes {
         eventually("the nodes know each other", async || {
-            let told: String = redis::from_redis_value(node.tell("CLUSTER INFO").await).unwrap();
+            let told: String = node.answer("CLUSTER INFO").await;
             told.contains("cluster_slots_ok:16384") && told.contains("cluster_state:ok")
         })
         .await;
@@ -31,7 +31,7 @@ async fn cluster(kind: Kind) -> [Store; 2] {
 async fn whichever_node_is_named_the_one_with_the_counts_is_asked() {
     for kind in Kind::ALL {
         let nodes = cluster(kind).await;
-        let slot: u16 = redis::from_redis_value(nodes[0].tell("CLUSTER KEYSLOT {tollward:shop}").await).unwrap();
+        let slot: u16 = nodes[0].answer("CLUSTER KEYSLOT {tollward:shop}").await;
         let owner = usize::from(slot > 8191);
         for node in &nodes {
             let mut clustered = store(&node.url(), "Deny", PATIENT);
@@ -42,8 +42,7 @@ async fn whichever_node_is_named_the_one_with_the_counts_is_asked() {
             assert_eq!(state.counted_by, Some("store"));
             scene.world.end();
         }
-        let keys: Vec<String> =
-            redis::from_redis_value(nodes[owner].tell("KEYS {tollward:shop}:standard*").await).unwrap();
+        let keys: Vec<String> = nodes[owner].answer("KEYS {tollward:shop}:standard*").await;
         assert_eq!(keys.len(), 2, "each data plane's caller is counted there: {keys:?}");
         // The slot goes to the other node: the connection is told, and follows.
         let mut clustered = store(&nodes[owner].url(), "Deny", PATIENT);
@@ -51,14 +50,13 @@ async fn whichever_node_is_named_the_one_with_the_counts_is_asked() {
         let scene = Scene::new(&clustered, 50).await;
         scene.passes("bob").await;
         nodes[owner].tell("FLUSHALL").await;
-        let id: String = redis::from_redis_value(nodes[1 - owner].tell("CLUSTER MYID").await).unwrap();
+        let id: String = nodes[1 - owner].answer("CLUSTER MYID").await;
         for node in [&nodes[1 - owner], &nodes[owner]] {
             node.tell(&format!("CLUSTER SETSLOT {slot} NODE {id}")).await;
         }
         eventually("the other node counts", async || {
             let reply = scene.world.send(tollward_tests::client::Wire::Http1, &scene.call("bob")).await;
-            let counted: Vec<String> =
-                redis::from_redis_value(nodes[1 - owner].tell("KEYS {tollward:shop}:standard*").await).unwrap();
+            let counted: Vec<String> = nodes[1 - owner].answer("KEYS {tollward:shop}:standard*").await;
             reply.status.is_success() && counted.len() == 1
         })
         .await;
@@ -69,7 +67,7 @@ async fn whichever_node_is_named_the_one_with_the_counts_is_asked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_is_not_configured_as_one_is_told_so() {
     let nodes = cluster(Kind::Redis).await;
-    let slot: u16 = redis::from_redis_value(nodes[0].tell("CLUSTER KEYSLOT {tollward:shop}").await).unwrap();
+    let slot: u16 = nodes[0].answer("CLUSTER KEYSLOT {tollward:shop}").await;
     let wrong = usize::from(slot <= 8191);
     let scene = Scene::new(&store(&nodes[wrong].url(), "Deny", PATIENT), 2).await;
     let told = scene.fails().await;

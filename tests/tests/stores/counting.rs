@@ -32,13 +32,13 @@ async fn nobody_can_be_found_in_the_store_and_every_count_is_forgotten_once_it_i
     let scene = Scene::new(&store(&server.url(), "Deny", PATIENT), 3).await;
     scene.passes("alice").await;
     scene.passes("alice").await;
-    let keys: Vec<String> = redis::from_redis_value(server.tell("KEYS *").await).unwrap();
+    let keys: Vec<String> = server.answer("KEYS *").await;
     assert_eq!(keys.len(), 1, "{keys:?}");
     assert!(keys[0].starts_with("{tollward:shop}:standard/calls:basic:"), "{keys:?}");
     assert!(!keys[0].contains("alice") && !keys[0].contains("uid-catalog"), "{keys:?}");
-    let value: String = redis::from_redis_value(server.tell(&format!("GET {}", keys[0])).await).unwrap();
+    let value: String = server.answer(&format!("GET {}", keys[0])).await;
     assert!(value.bytes().all(|byte| byte.is_ascii_digit()), "{value}");
-    let expiry: u64 = redis::from_redis_value(server.tell(&format!("PTTL {}", keys[0])).await).unwrap();
+    let expiry: u64 = server.answer(&format!("PTTL {}", keys[0])).await;
     let refill = 2 * 36_000_000 / 7;
     assert!((refill - 20_000..=refill + 1).contains(&expiry), "{expiry}");
     scene.world.end();
@@ -52,14 +52,14 @@ async fn all_limits_of_a_call_are_one_question_and_a_refusal_charges_none() {
     let policies = [policy(&store(&server.url(), "Deny", PATIENT), &[limit(5), wide])];
     let scene = Scene::with(|config, _| set(config, &policies)).await;
     scene.passes("alice").await;
-    let asked = server.info("commandstats", "cmdstat_evalsha:calls=").await;
+    let asked = server.charges().await;
     scene.passes("bob").await;
-    assert_eq!(server.info("commandstats", "cmdstat_evalsha:calls=").await, asked + 1);
+    assert_eq!(server.charges().await, asked + 1);
     let (_, state) = scene.is_limited("bob").await;
     assert_eq!(state.limit, "standard/wide");
-    let keys: Vec<String> = redis::from_redis_value(server.tell("KEYS *calls*").await).unwrap();
+    let keys: Vec<String> = server.answer("KEYS *calls*").await;
     for key in keys {
-        let owed: u64 = redis::from_redis_value(server.tell(&format!("PTTL {key}")).await).unwrap();
+        let owed: u64 = server.answer(&format!("PTTL {key}")).await;
         assert!(owed <= 36_000_000 / 7 + 1, "one call each: {owed}");
     }
     scene.world.end();
@@ -71,13 +71,13 @@ async fn a_caller_that_is_exhausted_for_certain_costs_the_store_nothing() {
     let scene = Scene::new(&store(&server.url(), "Deny", PATIENT), 1).await;
     scene.passes("alice").await;
     scene.is_limited("alice").await;
-    let asked = server.info("commandstats", "cmdstat_evalsha:calls=").await;
+    let asked = server.charges().await;
     for _ in 0..20 {
         let (reply, state) = scene.is_limited("alice").await;
         let wait: u64 = reply.header("retry-after").parse().unwrap();
         assert!((5120..=5143).contains(&wait) && state.exceeded, "{wait}");
     }
-    let more = server.info("commandstats", "cmdstat_evalsha:calls=").await - asked;
+    let more = server.charges().await - asked;
     assert!(more <= 4, "{more} questions for 20 refusals");
     scene.world.end();
 }
@@ -90,7 +90,7 @@ async fn an_edit_keeps_the_connection_and_the_counts_and_a_raised_limit_holds_at
     scene.passes("alice").await;
     scene.is_limited("alice").await;
     let client = || async {
-        let clients: String = redis::from_redis_value(server.tell("CLIENT LIST").await).unwrap();
+        let clients: String = server.answer("CLIENT LIST").await;
         clients
             .lines()
             .filter(|line| line.contains("cmd=evalsha"))

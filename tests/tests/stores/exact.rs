@@ -1,10 +1,9 @@
 //! Two replicas and a thousand callers at once get what the limit says, to the call.
 
-use crate::scene::{PATIENT, Scene, store};
+use crate::scene::{PATIENT, Scene, status, store};
 use futures_util::future::join_all;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use tollward_tests::client::Wire;
 use tollward_tests::clock::TestClock;
 use tollward_tests::config::ConfigFile;
 use tollward_tests::deadline::within;
@@ -31,9 +30,7 @@ async fn a_thousand_calls_through_two_replicas_get_exactly_what_one_limit_says()
             let (call, turns) = (Arc::clone(&call), Arc::clone(&turns));
             tokio::spawn(async move {
                 let _turn = turns.acquire().await.expect("nobody closes it");
-                let connection = tollward_tests::client::Connection::plain(Wire::Http1, address).await;
-                let opened = connection.send_only(call.request(Wire::Http1)).await.expect("an answer");
-                opened.whole().await.expect("a whole answer").status.as_u16()
+                status(&call, address).await
             })
         });
         let answers = within("all are answered", join_all(calls)).await;

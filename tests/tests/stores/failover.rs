@@ -1,6 +1,6 @@
 //! The primary dies under load and its replica takes over behind the same name.
 
-use crate::scene::{Scene, store};
+use crate::scene::{Scene, status, store};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,7 +42,7 @@ async fn a_failover_under_load_lets_no_more_than_a_burst_more_through_and_needs_
         let socket = primary.socket();
         replica.tell(&format!("REPLICAOF {} {}", socket.ip(), socket.port())).await;
         eventually("the replica follows", async || {
-            let told: String = redis::from_redis_value(replica.tell("INFO replication").await).unwrap();
+            let told: String = replica.answer("INFO replication").await;
             told.contains("master_link_status:up")
         })
         .await;
@@ -57,9 +57,7 @@ async fn a_failover_under_load_lets_no_more_than_a_burst_more_through_and_needs_
             tokio::spawn(async move {
                 let mut statuses = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
-                    let connection = tollward_tests::client::Connection::plain(Wire::Http1, public).await;
-                    let opened = connection.send_only(call.request(Wire::Http1)).await.expect("an answer");
-                    statuses.push(opened.whole().await.expect("a whole answer").status.as_u16());
+                    statuses.push(status(&call, public).await);
                 }
                 statuses
             })
@@ -69,8 +67,7 @@ async fn a_failover_under_load_lets_no_more_than_a_burst_more_through_and_needs_
         primary.kill();
         *service.behind.lock().unwrap() = replica.socket();
         replica.tell("REPLICAOF NO ONE").await;
-        eventually("the new primary counts", async || replica.info("commandstats", "cmdstat_evalsha:calls=").await > 5)
-            .await;
+        eventually("the new primary counts", async || replica.charges().await > 5).await;
         eventually("the limit is reached", async || {
             scene.world.send(Wire::Http1, &scene.call("alice")).await.status == 429
         })

@@ -1,13 +1,14 @@
 //! A data plane whose one limit is counted in a store.
 
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use tollward_policy::config::SidecarConfig;
 use tollward_policy::limits::LimitConfig;
 use tollward_policy::operation::Era;
 use tollward_policy::reason::Reason;
 use tollward_policy::report::LimitStoreReport;
 use tollward_sidecar::audit::LimitState;
-use tollward_tests::client::{Reply, Wire};
+use tollward_tests::client::{Connection, Reply, Wire};
 use tollward_tests::config::ConfigFile;
 use tollward_tests::deadline::eventually;
 use tollward_tests::issuer::Health;
@@ -44,6 +45,13 @@ pub(crate) fn policy(store: &Value, limits: &[Value]) -> Value {
 pub(crate) fn set(config: &mut SidecarConfig, policies: &[Value]) {
     let read = |policy: &Value| serde_json::from_value(policy.clone()).expect("a policy of the right shape");
     config.routes[0].rate_limits = policies.iter().map(read).collect();
+}
+
+/// What a call of a load is answered with, on a connection of its own.
+pub(crate) async fn status(call: &Call, address: SocketAddr) -> u16 {
+    let connection = Connection::plain(Wire::Http1, address).await;
+    let opened = connection.send_only(call.request(Wire::Http1)).await.expect("an answer");
+    opened.whole().await.expect("a whole answer").status.as_u16()
 }
 
 impl Scene {
