@@ -14,45 +14,31 @@ use anyhow::{Context as _, Result, bail};
 use super::super::answer::Connection;
 use super::super::child::Running;
 use super::super::figures::Spread;
-use super::super::machine::{self, Cores};
 use super::super::message::{self, SEPARATOR, TOOL};
 use super::configuration::{Addresses, document};
 use super::haproxy::{FEW, Haproxy};
-use super::prepare::{self, Issuer};
+use super::prepare::Issuer;
 use super::rig::{Rig, free_address, start_sidecar};
 use super::sample::{self, Sample, Subject};
 use super::scenario::{Scenario, Target};
-use super::{build, empty, proof};
-use crate::{cache, packages, say, workspace};
+use super::{Effort, alone, empty};
+use crate::say;
 
 /// Arguments of `cargo xtask bench limits`.
 #[derive(Debug, clap::Args)]
 pub(in crate::bench) struct Args {
-    /// Length of each measurement
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=600))]
-    seconds: u32,
-    /// How often each is taken, in turn with all others
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
-    rounds: u32,
+    #[command(flatten)]
+    effort: Effort,
 }
 
 pub(in crate::bench) fn run(args: &Args) -> Result<()> {
-    let scratch = workspace::scratch()?;
-    cache::locked(&scratch.join("bench.lock"), "bench", || measure(args, &scratch.join("bench")))
+    alone(|rig, issuer, folder| measure(args.effort, &rig, issuer, folder))
 }
 
-fn measure(args: &Args, folder: &Path) -> Result<()> {
-    let cores = Cores::of_this_machine()?;
-    machine::raise_open_files()?;
-    packages::install(packages::BENCH)?;
-    let programs = build()?;
-    empty(folder)?;
-    let issuer = prepare::issuer(folder)?;
-    let rig = Rig::start(programs, cores, &issuer, folder)?;
-    proof::refuses_and_allows(&rig, &issuer)?;
-    let (unlimited, unlimited_at) = unlimited(&rig, folder)?;
-    let haproxy = Haproxy::start(rig.addresses.upstream, cores, folder)?;
-    both_count(&rig, &haproxy, &issuer)?;
+fn measure(Effort { seconds, rounds }: Effort, rig: &Rig, issuer: &Issuer, folder: &Path) -> Result<()> {
+    let (unlimited, unlimited_at) = unlimited(rig, folder)?;
+    let haproxy = Haproxy::start(rig.addresses.upstream, rig.cores, folder)?;
+    both_count(rig, &haproxy, issuer)?;
     say::note("  both limit what they must; measuring");
     let requests = folder.join("limits.requests");
     let calls: Vec<_> = issuer.rsa.iter().map(|token| message::modern(TOOL, Some(token))).collect();
@@ -63,14 +49,14 @@ fn measure(args: &Args, folder: &Path) -> Result<()> {
         ("HAProxy, no limit", at(haproxy.plain, &haproxy.process)),
         ("HAProxy, a stick table by token", at(haproxy.limited, &haproxy.process)),
         ("sidecar, no limit", at(unlimited_at, &unlimited)),
-        ("sidecar, limits by client and by client and tool", Subject::of(&rig, Target::Sidecar)),
+        ("sidecar, limits by client and by client and tool", Subject::of(rig, Target::Sidecar)),
     ];
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); rows.len()];
-    for round in 0..args.rounds {
+    for round in 0..rounds {
         for (taken, (name, subject)) in samples.iter_mut().zip(rows) {
-            taken.push(sample::take(&rig, subject, &scenario(name), args.seconds)?);
+            taken.push(sample::take(rig, subject, &scenario(name), seconds)?);
         }
-        say::note(format!("  round {} of {} is done", round + 1, args.rounds));
+        say::note(format!("  round {} of {rounds} is done", round + 1));
     }
     say::line(table(&samples));
     Ok(())
