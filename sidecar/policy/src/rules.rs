@@ -184,6 +184,16 @@ impl MatchConfig {
         }
     }
 
+    /// True if it names this target exactly, and not by a pattern.
+    pub fn names(&self, target: &Target) -> bool {
+        match target {
+            Target::Tool(name) => names_exactly(&self.tools, name),
+            Target::Prompt(name) => names_exactly(&self.prompts, name),
+            Target::Resources(uris) => uris.iter().all(|uri| names_exactly(&self.resources, uri)),
+            Target::None | Target::Task(_) => false,
+        }
+    }
+
     fn selects_one(&self, method: Method, kind: Kind, name: &str) -> bool {
         let patterns = match kind {
             Kind::Tool => &self.tools,
@@ -204,6 +214,11 @@ impl MatchConfig {
     fn names_targets(&self) -> bool {
         !(self.tools.is_empty() && self.resources.is_empty() && self.prompts.is_empty())
     }
+}
+
+/// True if one of the patterns is this name.
+pub(crate) fn names_exactly(patterns: &[Pattern], name: &str) -> bool {
+    patterns.iter().any(|pattern| pattern.is_exact() && pattern.as_str() == name)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -302,15 +317,7 @@ impl RuleSet {
 
     /// True if some rule names this target exactly, so that its name is known and not the caller's invention.
     pub fn names(&self, target: &Target) -> bool {
-        let exact = |patterns: &[Pattern], name: &str| {
-            patterns.iter().any(|pattern| pattern.is_exact() && pattern.as_str() == name)
-        };
-        self.rules.iter().any(|rule| match target {
-            Target::Tool(name) => exact(&rule.matches.tools, name),
-            Target::Prompt(name) => exact(&rule.matches.prompts, name),
-            Target::Resources(uris) => uris.iter().all(|uri| exact(&rule.matches.resources, uri)),
-            Target::None | Target::Task(_) => false,
-        })
+        self.rules.iter().any(|rule| rule.matches.names(target))
     }
 
     fn decide_one(&self, operation: &Operation, held: &ScopeSet, facts: &Facts<'_>) -> Verdict {

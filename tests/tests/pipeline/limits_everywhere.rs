@@ -77,6 +77,26 @@ async fn a_person_with_many_clients_has_one_budget() {
 }
 
 #[tokio::test]
+async fn sets_of_resources_give_nobody_a_new_budget() {
+    let world = World::with(|config| set(config, &["Subject", "Resource"], 2)).await;
+    let listen = |uris: Value| {
+        let notifications = json!({"resourceSubscriptions": uris});
+        Call::rpc(Era::Modern, "subscriptions/listen", json!({"notifications": notifications})).token(&world.token())
+    };
+    for wire in Wire::ALL {
+        world.passed(wire, &listen(json!(["shop://products/1", "shop://products/2"]))).await;
+    }
+    for uris in [
+        json!(["shop://products/2", "shop://products/1"]),
+        json!(["shop://products/1", "shop://products/invented"]),
+        json!(["shop://products/1", "shop://products/2", "shop://products/2"]),
+    ] {
+        world.refused(Wire::Http1, &listen(uris), &Refusal::new(429, Reason::RateLimited).answering()).await;
+    }
+    world.end();
+}
+
+#[tokio::test]
 async fn nobody_is_told_what_others_have_used() {
     let world = World::with(|config| set(config, &["Subject"], 3)).await;
     let call = |subject: &str| {

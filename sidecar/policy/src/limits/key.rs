@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 /// Stands for every name that nobody declared; no name can be it, since names have no control characters.
 const UNKNOWN: &str = "\u{0}unknown";
+/// Stands for every set of several resources: a caller can make as many sets as it likes of the names that it knows.
+const SEVERAL: &str = "\u{0}several";
 
 /// Facts about the call that limits count by.
 #[derive(Debug, Clone, Copy)]
@@ -34,10 +36,6 @@ pub(super) fn key_of(per: &[Dimension], tenant_claim: Option<&str>, counted: &Co
 /// issuer gives are counted within it: another issuer may give the same name to somebody else.
 fn value_of<'a>(dimension: Dimension, tenant_claim: Option<&str>, counted: &Counted<'a>) -> Cow<'a, str> {
     let token = counted.principal.token();
-    let resource = |uris: &'a [String]| match uris {
-        [one] => Cow::Borrowed(one.as_str()),
-        several => Cow::Owned(join_lengths(several.iter().map(String::as_str))),
-    };
     match (dimension, &counted.operation.target) {
         (Dimension::Client, _) => token.map_or(Cow::Borrowed(""), client_of),
         (Dimension::Subject, _) => token.map_or(Cow::Borrowed(""), |token| {
@@ -50,8 +48,11 @@ fn value_of<'a>(dimension: Dimension, tenant_claim: Option<&str>, counted: &Coun
         (Dimension::Tool, Target::Tool(name)) | (Dimension::Prompt, Target::Prompt(name)) => {
             Cow::Borrowed(if counted.target_known { name } else { UNKNOWN })
         }
-        (Dimension::Resource, Target::Resources(uris)) if counted.target_known => resource(uris),
-        (Dimension::Resource, Target::Resources(_)) => Cow::Borrowed(UNKNOWN),
+        (Dimension::Resource, Target::Resources(uris)) => Cow::Borrowed(match uris.as_slice() {
+            [one, others @ ..] if others.iter().any(|other| other != one) => SEVERAL,
+            [one, ..] if counted.target_known => one,
+            [_, ..] | [] => UNKNOWN,
+        }),
         (Dimension::Tool | Dimension::Prompt | Dimension::Resource, _) => Cow::Borrowed(""),
     }
 }

@@ -9,7 +9,7 @@ use super::rate::{Rate, RateError};
 use super::store::{Store, StoreUse};
 use super::tier::Selection;
 use crate::operation::{Operation, Target};
-use crate::rules::MatchConfig;
+use crate::rules::{MatchConfig, names_exactly};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -215,7 +215,8 @@ impl LimitSet {
                 let tier = policy.selection.tier_of(counted.principal, &limit.tiers);
                 let named = limit.tiers.get(tier).and_then(|slot| Some((*slot, self.rates.get(*slot)?)));
                 if let Some((slot, Named { id, tier, rate, whole, least: _ })) = named {
-                    let key = key_of(&limit.per, policy.tenant_claim.as_deref(), counted);
+                    let counted = Counted { target_known: limit.knows(counted), ..*counted };
+                    let key = key_of(&limit.per, policy.tenant_claim.as_deref(), &counted);
                     let cost = limit.cost(counted.operation);
                     let shared = policy.store.map(|store| Shared { store, whole: *whole });
                     let order = (shared.map(|shared| shared.store.store), Reverse(limit.per.len()));
@@ -236,7 +237,9 @@ impl LimitSet {
             for limit in policy.concurrency.iter().filter(about) {
                 let tier = policy.selection.tier_of(counted.principal, &limit.tiers);
                 if let Some((tier, (slot, most))) = limit.tiers.get_key_value(tier) {
-                    let key = key_of(&limit.per, policy.tenant_claim.as_deref(), counted);
+                    let target_known = counted.target_known || limit.matches.names(&counted.operation.target);
+                    let counted = Counted { target_known, ..*counted };
+                    let key = key_of(&limit.per, policy.tenant_claim.as_deref(), &counted);
                     holds.push((limit.per.len(), Hold { id: &limit.id, tier, slot: *slot, most: *most, key }));
                 }
             }
@@ -351,6 +354,14 @@ impl LimitSet {
 }
 
 impl Limit {
+    /// What the limit itself names needs no list of the server's to be known, so that its count is the same from the first
+    /// call on and at every replica.
+    fn knows(&self, counted: &Counted<'_>) -> bool {
+        let target = &counted.operation.target;
+        let has_cost = |name: &str| self.costs.iter().any(|cost| names_exactly(&cost.tools, name));
+        counted.target_known || self.matches.names(target) || matches!(target, Target::Tool(name) if has_cost(name))
+    }
+
     /// Of several patterns that match, the dearest holds, so that their order means nothing.
     fn cost(&self, operation: &Operation) -> u32 {
         let Target::Tool(name) = &operation.target else { return 1 };

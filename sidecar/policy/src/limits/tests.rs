@@ -118,6 +118,46 @@ fn unknown_tools_share_one_count_that_no_tool_can_be_named_into() {
 }
 
 #[test]
+fn what_a_limit_names_itself_is_known_before_any_list_says_so() {
+    let mut config = policy();
+    config.limits[1].matches.tools = vec![Pattern::new("search").unwrap(), Pattern::new("get_*").unwrap()];
+    config.limits[1].costs = vec![CostConfig { tools: vec![Pattern::new("get_all").unwrap()], cost: NonZeroU32::MIN }];
+    let set = LimitSet::compile(&[config]).unwrap();
+    let principal = caller("agent", &json!(null));
+    let key = |tool: &str, target_known| {
+        let operation = call(tool);
+        let counted = Counted { principal: &principal, operation: &operation, target_known, server: "", address: "" };
+        set.charges(&counted).into_iter().find(|charge| charge.id == "shop/per-tool").unwrap().key
+    };
+    for named in ["search", "get_all"] {
+        assert_eq!(key(named, false), key(named, true), "{named}");
+    }
+    assert_ne!(key("get_one", false), key("get_one", true));
+}
+
+#[test]
+fn sets_of_resources_share_one_count_whatever_is_in_them() {
+    let mut config = policy();
+    config.limits[1].matches = everything();
+    config.limits[1].per = vec![Dimension::Resource];
+    let set = LimitSet::compile(&[config]).unwrap();
+    let principal = caller("agent", &json!(null));
+    let key = |uris: &[&str], target_known| {
+        let uris = uris.iter().map(|uri| (*uri).to_owned()).collect();
+        let operation = Operation { method: Method::SubscriptionsListen, target: Target::Resources(uris) };
+        let counted = Counted { principal: &principal, operation: &operation, target_known, server: "", address: "" };
+        set.charges(&counted).into_iter().find(|charge| charge.id == "shop/per-tool").unwrap().key
+    };
+    let several = key(&["a:1", "a:2"], true);
+    for set in [["a:2", "a:1"].as_slice(), &["a:1", "a:invented"], &["a:1", "a:2", "a:1"]] {
+        assert_eq!([key(set, true), key(set, false)], [several.clone(), several.clone()], "{set:?}");
+    }
+    assert_eq!(key(&["a:1", "a:1"], true), key(&["a:1"], true));
+    assert_ne!(key(&["a:1"], true), several);
+    assert_ne!(key(&["a:1"], false), several);
+}
+
+#[test]
 fn the_same_name_of_two_issuers_and_of_a_client_and_a_subject_are_four_counts() {
     let set = LimitSet::compile(&[policy()]).unwrap();
     let key = |issuer: &str, subject: &str, client: Option<&str>| {
