@@ -6,7 +6,7 @@
 //! section 5.1). What an identity provider maps into a claim of another name can't be seen from here.
 
 /// The names, compared exactly.
-pub const CLAIMS_OF_CLIENTS: [&str; 47] = [
+pub const CLAIMS_OF_CLIENTS: [&str; 48] = [
     "acr",
     "act",
     "address",
@@ -51,6 +51,7 @@ pub const CLAIMS_OF_CLIENTS: [&str; 47] = [
     "software_version",
     "unique_name",
     "updated_at",
+    "username",
     "uti",
     "website",
     "zoneinfo",
