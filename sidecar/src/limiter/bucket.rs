@@ -49,8 +49,13 @@ impl<C: Clock> Bucket<C> {
         self.table.look(key, &self.rate, self.timer.now())
     }
 
-    /// Gives back what [`Self::charge`] took.
-    pub fn refund(&self, key: &str, cost: u32) {
-        self.table.refund(key, &self.rate, cost, self.timer.now());
+    /// What is still owed of such a charge, at most.
+    pub fn left(&self, admitted: &Admitted) -> Duration {
+        Duration::from_nanos(admitted.arrival.saturating_sub(self.timer.now()))
+    }
+
+    /// Gives back what [`Self::charge`] took, of which no more than `left` is still owed.
+    pub fn refund(&self, key: &str, cost: u32, left: Duration) {
+        self.table.refund(key, &self.rate, cost, left, self.timer.now());
     }
 }

@@ -5,6 +5,7 @@ use super::refused::Refused;
 use super::standing::Standing;
 use super::store::{Charged, Charging, LimitStore, Refusal, at_once};
 use governor::clock::Clock;
+use std::time::Duration;
 use tollward_policy::limits::Charge;
 
 /// The counts of one route's limits, by their slots.
@@ -36,7 +37,7 @@ impl<C: Clock> Local<C> {
             match taken {
                 Ok(admitted) => standings.push(standing.left(admitted.remaining, admitted.reset)),
                 Err(Refused { cause, wait }) => {
-                    self.refund_all(charges.get(..position).unwrap_or_default());
+                    self.refund_all(charges.get(..position).unwrap_or_default(), &standings, Duration::ZERO);
                     standings.push(standing.refused(wait));
                     return Err(Refusal { cause, standings });
                 }
@@ -45,11 +46,11 @@ impl<C: Clock> Local<C> {
         Ok(standings)
     }
 
-    /// Gives back what was charged.
-    pub(super) fn refund_all(&self, charges: &[Charge<'_>]) {
-        for charge in charges {
+    /// Gives back what was charged so long ago, and stood like that afterwards.
+    pub(super) fn refund_all(&self, charges: &[Charge<'_>], standings: &[Standing], ago: Duration) {
+        for (charge, standing) in charges.iter().zip(standings) {
             if let Some(bucket) = self.bucket(charge.slot) {
-                bucket.refund(&charge.key, charge.cost);
+                bucket.refund(&charge.key, charge.cost, standing.reset.saturating_sub(ago));
             }
         }
     }
@@ -63,7 +64,7 @@ where
         at_once(self.charge_all(charges))
     }
 
-    fn refund(&self, charges: &[Charge<'_>]) {
-        self.refund_all(charges);
+    fn refund(&self, charges: &[Charge<'_>], standings: &[Standing], ago: Duration) {
+        self.refund_all(charges, standings, ago);
     }
 }

@@ -98,8 +98,8 @@ where
         self.local.charge(charges)
     }
 
-    /// Gives back a charge that was admitted, for a call that goes no further.
-    pub fn refund(&self, charges: &[Charge<'_>]) {
-        self.stores.refund(&self.local, charges);
+    /// Gives back what this replica admitted so long ago, for a call that goes no further.
+    pub fn refund(&self, charges: &[Charge<'_>], standings: &[Standing], ago: Duration) {
+        self.local.refund(charges, standings, ago);
     }
 }

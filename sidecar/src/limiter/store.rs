@@ -3,6 +3,7 @@
 use super::refused::Cause;
 use super::standing::Standing;
 use futures_util::future::{BoxFuture, Either, Ready, ready};
+use std::time::Duration;
 use tollward_policy::limits::Charge;
 
 /// Why a request was refused, and how its limits stand: the one that refused comes last, and is what the cause is about.
@@ -31,6 +32,7 @@ pub trait LimitStore: Send + Sync + std::fmt::Debug {
     /// Charges every limit in this order, or none: what was charged before a refusal is given back before it is told.
     fn charge<'a>(&'a self, charges: &'a [Charge<'a>]) -> Charging<'a>;
 
-    /// Gives back a charge that was admitted, for a call that was refused by somebody else. Nothing waits for it.
-    fn refund(&self, charges: &[Charge<'_>]);
+    /// Gives back charges that were admitted so long ago and stood like that afterwards, for a call that was refused by somebody
+    /// else. What was paid back since is not given back once more. Nothing waits for it.
+    fn refund(&self, charges: &[Charge<'_>], standings: &[Standing], ago: Duration);
 }

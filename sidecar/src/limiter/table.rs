@@ -88,12 +88,13 @@ impl Table {
         rate.admit(arrival, now, 1)
     }
 
-    /// Gives back what [`Self::charge`] took. In between, another charge may have been refused, never admitted.
-    pub fn refund(&self, key: &str, rate: &Rate, cost: u32, now: u64) {
+    /// Gives back what [`Self::charge`] took, as far as it is still owed, `left`. In between, another charge may have been
+    /// refused, never admitted.
+    pub fn refund(&self, key: &str, rate: &Rate, cost: u32, left: Duration, now: u64) {
         let id = self.hasher.id(key);
         let Some(mut shard) = self.shard(id) else { return };
         let Entry::Occupied(mut count) = shard.arrivals.entry(id) else { return };
-        let arrival = rate.give_back(*count.get(), cost);
+        let arrival = rate.give_back(*count.get(), cost, left);
         if arrival > now {
             count.insert(arrival);
             shard.none_before = shard.none_before.min(arrival);

@@ -91,10 +91,28 @@ fn what_a_store_gives_back_for_somebody_else_is_as_if_it_had_not_been_taken() {
     let bench = Bench::new(&[limit("calls", 10, 2, &["Address"])]);
     let charges = charges(&bench.set, "a");
     for _ in 0..20 {
-        assert!(now(bench.route.charge(&charges)).is_ok());
-        bench.route.refund(&charges);
+        let standings = now(bench.route.charge(&charges)).unwrap();
+        bench.route.refund(&charges, &standings, Duration::ZERO);
     }
     assert_eq!(bench.call("a").unwrap()[0].remaining, 1);
+}
+
+#[test]
+fn what_is_given_back_late_is_not_taken_from_what_others_owe_by_then() {
+    let bench = Bench::new(&[limit("calls", 12, 2, &["Address"])]);
+    let charges = charges(&bench.set, "a");
+    let standings = now(bench.route.charge(&charges)).unwrap();
+    // What the call took is refilled after six seconds, while a store thinks about another of its limits.
+    let ago = Duration::from_secs(20);
+    bench.clock.advance(ago);
+    assert!(bench.call("a").is_ok() && bench.call("a").is_ok() && bench.call("a").is_err());
+    bench.route.refund(&charges, &standings, ago);
+    assert!(bench.call("a").is_err(), "a burst is all that may come at once");
+    bench.clock.advance(Duration::from_secs(12));
+    let standings = now(bench.route.charge(&charges)).unwrap();
+    bench.clock.advance(Duration::from_secs(2));
+    bench.route.refund(&charges, &standings, Duration::from_secs(2));
+    assert_eq!(bench.call("a").unwrap()[0].reset, Duration::from_secs(6), "what is still owed is given back");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

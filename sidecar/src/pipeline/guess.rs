@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
-use tollward_policy::limits::{Before, LimitSet, Named, Rate};
+use tollward_policy::limits::{Admitted, Before, LimitSet, Named, Rate};
 use tollward_policy::reason::Reason;
 
 /// Failures at once. Many callers may share one address (an ingress, a company's gateway), and a flood of failures must
@@ -49,7 +49,7 @@ pub(super) struct Attempt<'l> {
     limits: &'l LimitSet,
     limiter: &'l RouteLimiter,
     address: String,
-    taken: Option<&'l Bucket<DefaultClock>>,
+    taken: Option<(&'l Bucket<DefaultClock>, Admitted)>,
 }
 
 impl GuessLimiter {
@@ -83,7 +83,7 @@ impl Attempt<'_> {
         let mut standings = Vec::new();
         for before in self.limits.before() {
             if let Err(denial) = self.pass(before, &mut standings) {
-                self.leave(standings.len());
+                self.leave(&standings);
                 return Err(denial);
             }
         }
@@ -111,11 +111,11 @@ impl Attempt<'_> {
     }
 
     /// Gives back the first charges of [`Self::enter`].
-    fn leave(&self, charged: usize) {
+    fn leave(&self, charged: &[Standing]) {
         let requests = self.limits.before().filter_map(|before| before.requests);
-        for slot in requests.take(charged) {
+        for (slot, standing) in requests.zip(charged) {
             if let Some(bucket) = self.limiter.bucket(slot) {
-                bucket.refund(&self.address, 1);
+                bucket.refund(&self.address, 1, standing.reset);
             }
         }
     }
@@ -134,11 +134,11 @@ impl Attempt<'_> {
             Effort::Signature => &self.guesses.signatures,
             Effort::Question => &self.guesses.questions,
         };
-        bucket.charge(&self.address, 1).map_err(|refused| Refusal {
+        let admitted = bucket.charge(&self.address, 1).map_err(|refused| Refusal {
             retry_after: Some(refused.wait),
             ..Refusal::new(Reason::RateLimited, TOO_MANY_GUESSES)
         })?;
-        self.taken = Some(bucket);
+        self.taken = Some((bucket, admitted));
         Ok(())
     }
 
@@ -154,8 +154,8 @@ impl Attempt<'_> {
 
     /// It was no guess. Says by which address it was counted, for the limits of those who are known.
     pub(super) fn give_back(self) -> String {
-        if let Some(bucket) = self.taken {
-            bucket.refund(&self.address, 1);
+        if let Some((bucket, admitted)) = self.taken {
+            bucket.refund(&self.address, 1, bucket.left(&admitted));
         }
         self.address
     }

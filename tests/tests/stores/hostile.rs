@@ -79,6 +79,19 @@ async fn a_store_that_never_stops_answering_fills_no_memory() {
     scene.world.end();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_nested_without_end_overflows_no_stack() {
+    for open in ["*1\r\n", "~1\r\n", "%1\r\n+k\r\n", "|1\r\n+k\r\n", ">2\r\n+k\r\n"] {
+        let bytes: &'static [u8] = open.repeat(6_000).into_bytes().leak();
+        let (address, _task) = answering(bytes).await;
+        let scene = Scene::new(&store(&format!("redis://{address}"), "Deny", 100), 5).await;
+        scene.is_unavailable("alice").await;
+        assert!(!scene.fails().await.is_empty());
+        assert_eq!(scene.world.sidecar.probe("/readyz").await.status, 200, "{open:?}");
+        scene.world.end();
+    }
+}
+
 /// Resident memory of this process in bytes.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use redis::Value;
 use serde_json::json;
 use std::collections::HashMap;
+use std::time::Duration;
 use tollward_policy::limits::{LimitSet, Rate};
 use tollward_tests::real::place;
 use tollward_tests::real::store::{Kind, Store};
@@ -78,6 +79,22 @@ impl Reference {
         self.arrivals.extend(charged);
         Ok(owed)
     }
+
+    /// Gives back a charge, after which the counts were paid back at those times, in microseconds as now.
+    fn give_back(&mut self, counts: &[usize], cost: u32, paid: &[u64], now: u64) {
+        for (count, paid) in counts.iter().zip(paid) {
+            let left = Duration::from_micros(paid.saturating_sub(now));
+            if left.is_zero() {
+                continue;
+            }
+            let charged = self.arrivals.remove(count).expect("it was charged");
+            let arrival = self.rates[*count].give_back(charged, cost, left);
+            // Nothing is kept of what owes nothing, even if the clock goes back behind it.
+            if arrival > now * 1000 {
+                self.arrivals.insert(*count, arrival);
+            }
+        }
+    }
 }
 
 struct Real {
@@ -114,7 +131,7 @@ fn history(real: &mut Real, steps: &[Step], salt: u32) {
     let all = rates();
     let mut reference = Reference { rates: all.clone(), arrivals: HashMap::new() };
     let mut now = 1_700_000_000_000_000_u64;
-    let mut latest: Option<(Vec<usize>, u32)> = None;
+    let mut latest: Option<(Vec<usize>, u32, Vec<u64>)> = None;
     let key = |count: &usize| format!("{{t}}:{salt}:{count}");
     for step in steps {
         match step {
@@ -136,9 +153,9 @@ fn history(real: &mut Real, steps: &[Step], salt: u32) {
                 match reference.charge(counts, *cost, now * 1000) {
                     Ok(owed) => {
                         let owed: Vec<_> = owed.into_iter().map(|owed| owed / 1000).collect();
-                        assert_eq!(answer[0], 0, "{step:?} at {now}");
+                        assert_eq!(answer[..2], [0, now], "{step:?} at {now}");
                         assert_eq!(answer[2..], owed, "{step:?} at {now}");
-                        latest = Some((counts.clone(), *cost));
+                        latest = Some((counts.clone(), *cost, owed.iter().map(|owed| now + owed).collect()));
                     }
                     Err((position, wait)) => {
                         assert_eq!(
@@ -150,19 +167,13 @@ fn history(real: &mut Real, steps: &[Step], salt: u32) {
                 }
             }
             Step::Refund => {
-                let Some((counts, cost)) = latest.take() else { continue };
+                let Some((counts, cost, paid)) = latest.take() else { continue };
                 let keys: Vec<_> = counts.iter().map(key).collect();
+                let taken = |count: &usize| micros(reference.rates[*count]) * u64::from(cost);
                 let numbers: Vec<_> =
-                    counts.iter().map(|count| micros(reference.rates[*count]) * u64::from(cost)).collect();
+                    counts.iter().zip(&paid).flat_map(|(count, paid)| [taken(count), *paid]).collect();
                 real.run(&refund, &keys, &numbers, now);
-                for count in counts {
-                    let rate = reference.rates[count];
-                    let arrival = rate.give_back(reference.arrivals.remove(&count).expect("it was charged"), cost);
-                    // Nothing is kept of what owes nothing, even if the clock goes back behind it.
-                    if arrival > now * 1000 {
-                        reference.arrivals.insert(count, arrival);
-                    }
-                }
+                reference.give_back(&counts, cost, &paid, now);
             }
         }
     }
@@ -232,6 +243,45 @@ fn a_count_that_somebody_wrote_over_is_taken_for_fully_owed_and_heals() {
             .unwrap()
         };
         assert_eq!(ask(now), [1, 1_000_000, 5_000_000], "{junk}");
-        assert_eq!(ask(now + 5_000_000), [0, 0, 1_000_000], "{junk}");
+        assert_eq!(ask(now + 5_000_000), [0, now + 5_000_000, 1_000_000], "{junk}");
     }
+}
+
+#[test]
+fn what_is_no_text_where_a_count_should_be_is_taken_for_fully_owed_and_heals_and_stops_no_other_caller() {
+    let mut real = Real::start(Kind::Valkey);
+    let charge = script("charge.lua");
+    let now = 1_700_000_000_000_000_u64;
+    let keys = ["{t}:list".to_owned(), "{t}:hash".to_owned()];
+    for (command, key, more) in [("RPUSH", &keys[0], vec!["1"]), ("HSET", &keys[1], vec!["a", "1"])] {
+        let mut put = redis::cmd(command);
+        put.arg(key).arg(more);
+        let connection = &mut real.connection;
+        let _: u64 = real.runtime.block_on(put.query_async(connection)).unwrap();
+        let mut ask = |now: u64| {
+            let answer = real.run(&charge, std::slice::from_ref(key), &[1_000_000, 5_000_000], now);
+            redis::from_redis_value::<Vec<u64>>(answer).unwrap()
+        };
+        assert_eq!(ask(now), [1, 1_000_000, 5_000_000], "{command}");
+        assert_eq!(ask(now + 5_000_000), [0, now + 5_000_000, 1_000_000], "{command}");
+    }
+}
+
+#[test]
+fn what_was_paid_back_by_time_is_not_given_back_once_more_out_of_what_others_owe() {
+    let mut real = Real::start(Kind::Redis);
+    let (charge, refund) = (script("charge.lua"), script("refund.lua"));
+    let (emission, burst) = (100_000_u64, 2_u64);
+    let key = ["{t}:late".to_owned()];
+    let now = 1_700_000_000_000_000_u64;
+    let mut ask = |now: u64| -> Vec<u64> {
+        redis::from_redis_value(real.run(&charge, &key, &[emission, emission * burst], now)).unwrap()
+    };
+    let [0, at, owed] = ask(now)[..] else { panic!("it passes") };
+    let later = now + 500_000;
+    assert_eq!((0..3).map(|_| ask(later)[0]).collect::<Vec<_>>(), [0, 0, 1]);
+    real.run(&refund, &key, &[emission, at + owed], later);
+    let again: Vec<u64> =
+        redis::from_redis_value(real.run(&charge, &key, &[emission, emission * burst], later)).unwrap();
+    assert_eq!(again[0], 1, "the burst is used up, whatever is given back of an earlier one");
 }

@@ -96,9 +96,11 @@ impl Rate {
         Ok(Admitted { arrival, remaining: self.remaining(arrival, now), reset: self.reset(arrival, now) })
     }
 
-    /// Gives back what [`Self::admit`] took.
-    pub fn give_back(&self, arrival: u64, cost: u32) -> u64 {
-        arrival.saturating_sub(self.emission_nanos().saturating_mul(u64::from(cost)))
+    /// Gives back what [`Self::admit`] took, as far as it is still owed: `left` is what was owed after it, less the time since.
+    /// What is paid back by now is no debt of that request any more, but perhaps another's.
+    pub fn give_back(&self, arrival: u64, cost: u32, left: Duration) -> u64 {
+        let taken = self.emission_nanos().saturating_mul(u64::from(cost));
+        arrival.saturating_sub(taken.min(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX)))
     }
 
     /// The same debt within the bounds of this rate: nothing is owed for the past, and no more than the whole burst, which

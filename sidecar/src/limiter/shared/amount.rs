@@ -41,6 +41,11 @@ impl Amount {
         u32::try_from(self.tolerance.saturating_sub(owed) / self.emission).unwrap_or(u32::MAX)
     }
 
+    /// A time of ours in those of the store.
+    pub(super) fn micros(time: Duration) -> u64 {
+        u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// Time until what is owed is refilled, or anything else of the store's times.
     pub(super) fn time(micros: u64) -> Duration {
         Duration::from_micros(micros)

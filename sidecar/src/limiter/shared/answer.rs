@@ -1,13 +1,19 @@
 //! Reads what the script says. Pure; what it can't have said is trouble, never an admission.
 
+use super::amount::Amount;
 use super::trouble::Trouble;
 use redis::Value;
 
 /// What became of a charge in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Every count was charged; what is owed to each now, in microseconds.
-    Admitted(Vec<u64>),
+    /// Every count was charged.
+    Admitted {
+        /// When, in microseconds by the store's clock.
+        at: u64,
+        /// What is owed to each then, in microseconds.
+        owed: Vec<u64>,
+    },
     /// None was.
     Refused {
         /// The one that refuses.
@@ -19,16 +25,21 @@ pub(super) enum Verdict {
     },
 }
 
-/// Reads an answer about that many counts.
-pub(super) fn read(answer: &Value, counts: usize) -> Result<Verdict, Trouble> {
+/// Reads an answer about these charges. No honest one owes more than may be owed, or waits for more than was asked for.
+pub(super) fn read(answer: &Value, amounts: &[Amount]) -> Result<Verdict, Trouble> {
     let Value::Array(items) = answer else { return Err(Trouble::Answer) };
     let numbers: Vec<u64> = items.iter().map(number).collect::<Option<_>>().ok_or(Trouble::Answer)?;
-    let [refusing, wait, owed @ ..] = numbers.as_slice() else { return Err(Trouble::Answer) };
+    let [refusing, time, owed @ ..] = numbers.as_slice() else { return Err(Trouble::Answer) };
+    if owed.iter().zip(amounts).any(|(owed, amount)| *owed > amount.tolerance) {
+        return Err(Trouble::Answer);
+    }
     let refusing = usize::try_from(*refusing).map_err(|_| Trouble::Answer)?;
     match refusing.checked_sub(1) {
-        None if owed.len() == counts => Ok(Verdict::Admitted(owed.to_vec())),
-        Some(position) if position < counts && owed.len() == refusing => {
-            Ok(Verdict::Refused { position, wait: *wait, owed: owed.to_vec() })
+        None if owed.len() == amounts.len() => Ok(Verdict::Admitted { at: *time, owed: owed.to_vec() }),
+        Some(position) if owed.len() == refusing => {
+            let asked = amounts.get(position).ok_or(Trouble::Answer)?;
+            let possible = (1..=asked.increment).contains(time);
+            possible.then(|| Verdict::Refused { position, wait: *time, owed: owed.to_vec() }).ok_or(Trouble::Answer)
         }
         None | Some(_) => Err(Trouble::Answer),
     }
@@ -40,18 +51,31 @@ fn number(item: &Value) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Trouble, Verdict, read};
+    use super::{Amount, Trouble, Verdict};
     use redis::Value;
+    use serde_json::json;
+    use tollward_policy::limits::LimitSet;
 
     fn array(numbers: &[i64]) -> Value {
         Value::Array(numbers.iter().copied().map(Value::Int).collect())
     }
 
+    /// About two charges that each take 10 of 100.
+    fn read(answer: &Value) -> Result<Verdict, Trouble> {
+        let rate = json!({"requests": 110_000, "windowSeconds": 1, "burst": 10_000});
+        let limit = json!({"name": "l", "match": {}, "tiers": {"basic": rate}});
+        let policy = json!({"policy": "p", "tiers": {"default": "basic"}, "limits": [limit]});
+        let rate = LimitSet::compile(&[serde_json::from_value(policy).unwrap()]).unwrap().rates()[0].rate;
+        let amount = Amount::of(&rate, 1);
+        assert_eq!((amount.increment, amount.tolerance), (10, 100_000));
+        super::read(answer, &[amount, amount])
+    }
+
     #[test]
     fn an_answer_is_an_admission_of_all_or_a_refusal_by_one_that_was_asked() {
-        assert_eq!(read(&array(&[0, 0, 5, 7]), 2), Ok(Verdict::Admitted(vec![5, 7])));
-        assert_eq!(read(&array(&[2, 9, 5, 7]), 2), Ok(Verdict::Refused { position: 1, wait: 9, owed: vec![5, 7] }));
-        assert_eq!(read(&array(&[1, 9, 5]), 2), Ok(Verdict::Refused { position: 0, wait: 9, owed: vec![5] }));
+        assert_eq!(read(&array(&[0, 3, 5, 100_000])), Ok(Verdict::Admitted { at: 3, owed: vec![5, 100_000] }));
+        assert_eq!(read(&array(&[2, 10, 5, 7])), Ok(Verdict::Refused { position: 1, wait: 10, owed: vec![5, 7] }));
+        assert_eq!(read(&array(&[1, 9, 5])), Ok(Verdict::Refused { position: 0, wait: 9, owed: vec![5] }));
     }
 
     #[test]
@@ -67,12 +91,19 @@ mod tests {
             array(&[0, 0, 1, 2, 3]),
             array(&[0, 0, 1, -2]),
             array(&[-1, 0, 1, 2]),
-            array(&[3, 0, 1, 2, 3]),
-            array(&[2, 0, 1]),
+            array(&[3, 1, 1, 2, 3]),
+            array(&[2, 1, 1]),
             Value::Array(vec![Value::Int(0), Value::Nil, Value::Int(1), Value::Int(2)]),
             Value::BulkString(b"0".to_vec()),
         ] {
-            assert_eq!(read(&answer, 2), Err(Trouble::Answer), "{answer:?}");
+            assert_eq!(read(&answer), Err(Trouble::Answer), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_lies_keeps_nobody_out_for_longer_than_the_limit_would() {
+        for impossible in [[2, 11, 5, 7], [2, i64::MAX, 5, 7], [2, 0, 5, 7], [2, 1, 100_001, 7], [0, 0, 1, i64::MAX]] {
+            assert_eq!(read(&array(&impossible)), Err(Trouble::Answer), "{impossible:?}");
         }
     }
 }

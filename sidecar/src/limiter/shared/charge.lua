@@ -1,10 +1,10 @@
 -- Charges every count or none. KEYS: one for each limit, all in one slot. ARGV: for each its increment and its tolerance,
 -- in microseconds. A count is the time at which everything that was admitted is paid back, by this server's clock.
--- Returns the number of the limit that refuses or 0, the microseconds until it would admit, and for each limit that was
--- looked at what is owed to it in microseconds.
+-- Returns the number of the limit that refuses and the microseconds until it would admit, or 0 and the time, and for each limit
+-- that was looked at what is owed to it in microseconds.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local answer, arrivals = {0, 0}, {}
+local answer, arrivals = {0, now}, {}
 
 local function keep(key, arrival)
   redis.call('SET', key, string.format('%.0f', arrival), 'PX', string.format('%.0f', math.ceil((arrival - now) / 1000)))
@@ -12,7 +12,12 @@ end
 
 for i, key in ipairs(KEYS) do
   local increment, tolerance = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-  local stored = redis.call('GET', key)
+  local stored = redis.pcall('GET', key)
+  if type(stored) == 'table' then
+    -- What is no text is no count, and written over like any other that can't be read.
+    if not string.find(stored.err, 'WRONGTYPE', 1, true) then return stored end
+    stored = ''
+  end
   local arrival = now
   if stored then
     arrival = tonumber(stored)

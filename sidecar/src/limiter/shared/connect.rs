@@ -79,12 +79,13 @@ impl Connector {
         let open = Open { connection, generation, late: AtomicU32::new(0), closed, _driver: driver };
         // A count of nobody that is refilled at once.
         let question = Question { counts: vec![(trial(&self.namespace), Amount::least())] };
+        let amounts = [Amount::least()];
         // The first one may have to teach the store the script; the second is like those of calls.
         for (limit, late) in [(STEP, silent()), (deadline, Trouble::Late(deadline))] {
             let mut connection = open.connection();
             let asked = timeout(limit, script::charge(&mut connection, &question));
             let answered = asked.await.map_err(|_| late)?.map_err(error)?;
-            answer::read(&answered, 1)?;
+            answer::read(&answered, &amounts)?;
         }
         Ok(open)
     }

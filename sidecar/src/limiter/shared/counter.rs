@@ -51,8 +51,13 @@ pub(crate) struct SharedStore {
 /// What the store says to the charges of a call.
 #[derive(Debug)]
 pub(super) enum Counted {
-    /// All were charged: how each stands.
-    Admitted(Vec<Standing>),
+    /// All were charged.
+    Admitted {
+        /// When, in microseconds by the store's clock.
+        at: u64,
+        /// How each stands.
+        standings: Vec<Standing>,
+    },
     /// None was: how those that were looked at stand, the one that refuses last.
     Refused(Vec<Standing>),
 }
@@ -128,16 +133,19 @@ impl SharedStore {
         Ok(self.judged(charges, &question, verdict?, now))
     }
 
-    /// Gives a charge back; nothing waits for it.
-    pub(super) fn refund(&self, server: &str, charges: &[Charge<'_>]) {
+    /// Gives a charge back that was counted `at` that time by the store's clock, and stood like that afterwards; nothing waits
+    /// for it.
+    pub(super) fn refund(&self, server: &str, charges: &[Charge<'_>], standings: &[Standing], at: u64) {
         let (Some(open), Ok(turn)) = (self.line.open_now(), Arc::clone(&self.refunds).try_acquire_owned()) else {
             return;
         };
         let question = self.question(server, charges);
+        let paid = |standing: &Standing| at.saturating_add(Amount::micros(standing.reset));
+        let paid: Vec<_> = standings.iter().map(paid).collect();
         tokio::spawn(async move {
             let mut connection = open.connection();
             // What is not given back is refilled with time.
-            let _ = tokio::time::timeout(REFUND, script::refund(&mut connection, &question)).await;
+            let _ = tokio::time::timeout(REFUND, script::refund(&mut connection, &question, &paid)).await;
             drop(turn);
         });
     }
@@ -154,7 +162,7 @@ impl SharedStore {
         charges.iter().zip(&question.counts).find_map(|(charge, (name, amount))| {
             let wait = self.exhausted.wait(&name.text, amount.increment, amount.tolerance, now)?;
             let owed = amount.tolerance.saturating_sub(amount.increment);
-            let owed = owed.saturating_add(u64::try_from(wait.as_micros()).unwrap_or(u64::MAX)).min(amount.tolerance);
+            let owed = owed.saturating_add(Amount::micros(wait)).min(amount.tolerance);
             Some(standing(charge, amount, owed).refused(wait))
         })
     }
@@ -187,7 +195,8 @@ impl SharedStore {
         let answered = timeout_at(deadline, script::charge(&mut connection, question)).await;
         let answered = answered.map_err(|_| Trouble::Late(limit))?;
         let answer = answered.map_err(|error| Trouble::of(&error, &self.store.address, self.store.mode))?;
-        answer::read(&answer, question.counts.len())
+        let amounts: Vec<_> = question.counts.iter().map(|(_, amount)| *amount).collect();
+        answer::read(&answer, &amounts)
     }
 
     fn judged(&self, charges: &[Charge<'_>], question: &Question, verdict: Verdict, now: Instant) -> Counted {
@@ -196,7 +205,7 @@ impl SharedStore {
             counts.map(|((charge, (_, amount)), owed)| standing(charge, amount, *owed)).collect()
         };
         match verdict {
-            Verdict::Admitted(owed) => Counted::Admitted(stand(&owed)),
+            Verdict::Admitted { at, owed } => Counted::Admitted { at, standings: stand(&owed) },
             Verdict::Refused { position, wait, owed } => {
                 let wait = Amount::time(wait);
                 if let Some((name, amount)) = question.counts.get(position) {

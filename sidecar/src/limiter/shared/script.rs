@@ -29,15 +29,13 @@ impl Named {
         Self { text, digest: Script::new(text).get_hash().to_owned() }
     }
 
-    fn command(&self, verb: &'static str, question: &Question, numbers: fn(&mut Cmd, &Amount)) -> Cmd {
+    fn command(&self, verb: &'static str, question: &Question, numbers: &[u64]) -> Cmd {
         let mut command = redis::cmd(verb);
         command.arg(if verb == EVAL { self.text } else { &self.digest }).arg(question.counts.len());
         for (name, _) in &question.counts {
             command.arg(&name.text);
         }
-        for (_, amount) in &question.counts {
-            numbers(&mut command, amount);
-        }
+        command.arg(numbers);
         command
     }
 }
@@ -49,25 +47,26 @@ const EVALSHA: &str = "EVALSHA";
 
 /// Charges every count of the question, or none.
 pub(super) async fn charge(connection: &mut MultiplexedConnection, question: &Question) -> Result<Value, RedisError> {
-    run(connection, &CHARGE, question, |command, amount| {
-        command.arg(amount.increment).arg(amount.tolerance);
-    })
-    .await
+    let numbers: Vec<_> = question.counts.iter().flat_map(|(_, amount)| [amount.increment, amount.tolerance]).collect();
+    run(connection, &CHARGE, question, &numbers).await
 }
 
-/// Gives back what a charge took.
-pub(super) async fn refund(connection: &mut MultiplexedConnection, question: &Question) -> Result<Value, RedisError> {
-    run(connection, &REFUND, question, |command, amount| {
-        command.arg(amount.increment);
-    })
-    .await
+/// Gives back what a charge took of each count, which is paid back at that time by the store's clock.
+pub(super) async fn refund(
+    connection: &mut MultiplexedConnection,
+    question: &Question,
+    paid: &[u64],
+) -> Result<Value, RedisError> {
+    let numbers: Vec<_> =
+        question.counts.iter().zip(paid).flat_map(|((_, amount), paid)| [amount.increment, *paid]).collect();
+    run(connection, &REFUND, question, &numbers).await
 }
 
 async fn run(
     connection: &mut MultiplexedConnection,
     script: &Named,
     question: &Question,
-    numbers: fn(&mut Cmd, &Amount),
+    numbers: &[u64],
 ) -> Result<Value, RedisError> {
     match send(connection, &script.command(EVALSHA, question, numbers)).await {
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {

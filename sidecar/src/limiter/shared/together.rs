@@ -10,6 +10,7 @@ use crate::limiter::standing::{CountedBy, Standing};
 use crate::limiter::store::{Charged, Refusal};
 use governor::clock::Clock;
 use std::sync::Arc;
+use tokio::time::Instant;
 use tollward_policy::limits::{Charge, OnStoreFailure};
 
 /// The stores of one route, by their positions in its limits.
@@ -26,6 +27,15 @@ struct Group<'g, 'c> {
     charges: &'g [Charge<'c>],
 }
 
+/// What a group was charged.
+struct Taken {
+    standings: Vec<Standing>,
+    /// When it was counted, or before.
+    asked: Instant,
+    /// The same in microseconds by the store's clock, if the store counted.
+    counted: Option<u64>,
+}
+
 impl RouteStores {
     /// Whether any of these is counted in a store.
     pub(crate) fn count(charges: &[Charge<'_>]) -> bool {
@@ -39,33 +49,23 @@ impl RouteStores {
 
     /// Charges every limit of a call, or none.
     pub(crate) async fn charge<C: Clock>(&self, local: &Local<C>, charges: &[Charge<'_>]) -> Charged {
-        let mut standings = Vec::with_capacity(charges.len());
+        let mut taken: Vec<Taken> = Vec::with_capacity(self.stores.len() + 1);
         for group in self.groups(charges) {
+            let asked = Instant::now();
             let outcome = match group.store {
-                None => local.charge_all(group.charges),
+                None => local.charge_all(group.charges).map(|standings| Taken { standings, asked, counted: None }),
                 Some(store) => self.charge_at(store, local, group.charges).await,
             };
             match outcome {
-                Ok(more) => standings.extend(more),
+                Ok(more) => taken.push(more),
                 Err(refusal) => {
-                    // Each that was charged has a standing by now.
-                    self.give_back(local, charges.get(..standings.len()).unwrap_or_default(), &standings);
-                    standings.extend(refusal.standings);
+                    self.give_back(local, charges, &taken);
+                    let standings = together(taken).chain(refusal.standings).collect();
                     return Err(Refusal { standings, ..refusal });
                 }
             }
         }
-        Ok(standings)
-    }
-
-    /// Gives back what was charged.
-    pub(crate) fn refund<C: Clock>(&self, local: &Local<C>, charges: &[Charge<'_>]) {
-        for group in self.groups(charges) {
-            match group.store {
-                None => local.refund_all(group.charges),
-                Some(store) => store.refund(&self.server, group.charges),
-            }
-        }
+        Ok(together(taken).collect())
     }
 
     /// As they come: `LimitSet::charges` has what this replica counts by itself first, since it costs nothing to ask, and
@@ -78,28 +78,34 @@ impl RouteStores {
         })
     }
 
-    async fn charge_at<C: Clock>(&self, store: &SharedStore, local: &Local<C>, charges: &[Charge<'_>]) -> Charged {
+    async fn charge_at<C: Clock>(
+        &self,
+        store: &SharedStore,
+        local: &Local<C>,
+        charges: &[Charge<'_>],
+    ) -> Result<Taken, Refusal> {
         match store.charge(&self.server, charges).await {
-            Ok(Counted::Admitted(standings)) => {
+            Ok(Counted::Admitted { at, standings }) => {
                 keep_warm(local, charges);
-                Ok(standings)
+                Ok(Taken { standings, asked: Instant::now(), counted: Some(at) })
             }
             Ok(Counted::Refused(standings)) => Err(Refusal { cause: Cause::Exceeded, standings }),
-            Err(trouble) => without(store, local, charges, &trouble),
+            Err(trouble) => {
+                let asked = Instant::now();
+                without(store, local, charges, &trouble).map(|standings| Taken { standings, asked, counted: None })
+            }
         }
     }
 
     /// A group that was counted by this replica in place of its store has nothing to be given back there. What went along with
     /// a store's counts stays, since it may not have fitted in: it says too little at worst.
-    fn give_back<C: Clock>(&self, local: &Local<C>, charges: &[Charge<'_>], standings: &[Standing]) {
-        let mut standings = standings.iter();
-        for group in self.groups(charges) {
-            let counted: Vec<_> =
-                standings.by_ref().take(group.charges.len()).map(|standing| standing.counted).collect();
-            match group.store {
-                None => local.refund_all(group.charges),
-                Some(store) if counted.contains(&CountedBy::Store) => store.refund(&self.server, group.charges),
-                Some(_) => refund_instead(local, group.charges),
+    fn give_back<C: Clock>(&self, local: &Local<C>, charges: &[Charge<'_>], taken: &[Taken]) {
+        for (group, Taken { standings, asked, counted }) in self.groups(charges).zip(taken) {
+            match (group.store, counted) {
+                (None, _) => local.refund_all(group.charges, standings, asked.elapsed()),
+                (Some(store), Some(at)) => store.refund(&self.server, group.charges, standings, *at),
+                // Those that were counted come first, in their order.
+                (Some(_), None) => local.refund_all(&counted_instead(group.charges), standings, asked.elapsed()),
             }
         }
     }
@@ -118,7 +124,7 @@ fn without<C: Clock>(store: &SharedStore, local: &Local<C>, charges: &[Charge<'_
         return Err(Refusal { cause: Cause::Unavailable(trouble.code()), standings: Vec::new() });
     }
     let mut standings = Vec::with_capacity(charges.len());
-    let own: Vec<_> = charges.iter().filter(|charge| decision(charge) == OnStoreFailure::Local).cloned().collect();
+    let own = counted_instead(charges);
     for charge in charges {
         store.decided(charge.id, decision(charge));
     }
@@ -149,12 +155,13 @@ fn keep_warm<C: Clock>(local: &Local<C>, charges: &[Charge<'_>]) {
     }
 }
 
-fn refund_instead<C: Clock>(local: &Local<C>, charges: &[Charge<'_>]) {
-    for charge in charges.iter().filter(|charge| decision(charge) == OnStoreFailure::Local) {
-        if let Some(bucket) = local.bucket(charge.slot) {
-            bucket.refund(&charge.key, charge.cost);
-        }
-    }
+/// Those that this replica counts in place of the store.
+fn counted_instead<'c>(charges: &[Charge<'c>]) -> Vec<Charge<'c>> {
+    charges.iter().filter(|charge| decision(charge) == OnStoreFailure::Local).cloned().collect()
+}
+
+fn together(taken: Vec<Taken>) -> impl Iterator<Item = Standing> {
+    taken.into_iter().flat_map(|group| group.standings)
 }
 
 /// A limit without a store is not asked for here; it would count for itself.

@@ -65,7 +65,7 @@ fn tables_share_their_room_and_give_it_back() {
         one.charge(&number.to_string(), &rate, 1, 0).unwrap();
     }
     assert!(matches!(other.charge("a", &rate, 1, 0), Err(Refused { cause: Cause::Full, .. })));
-    one.refund("7", &rate, 1, 0);
+    one.refund("7", &rate, 1, Duration::MAX, 0);
     assert!(other.charge("a", &rate, 1, 0).is_ok(), "a refund that leaves nothing owed frees its place");
     drop(one);
     for number in 0..99 {
@@ -128,10 +128,11 @@ proptest! {
                 Step::Wait(time) => now += time,
                 Step::Tidy(turn) => small.tidy(turn, now),
                 Step::Refund => {
-                    if let Some((key, cost)) = last.take() {
-                        small.refund(&format!("{key}"), &rate, cost, now);
+                    if let Some((key, cost, charged)) = last.take() {
+                        let left = Duration::from_nanos(u64::saturating_sub(charged, now));
+                        small.refund(&format!("{key}"), &rate, cost, left, now);
                         let arrival: &mut u64 = reference.get_mut(&key).unwrap();
-                        *arrival = rate.give_back(*arrival, cost);
+                        *arrival = rate.give_back(*arrival, cost, left);
                     }
                 }
                 Step::Charge { key, cost } => {
@@ -141,7 +142,7 @@ proptest! {
                         (Ok(got), Ok(expected)) => {
                             prop_assert_eq!(got, expected);
                             reference.insert(key, expected.arrival);
-                            last = Some((key, cost));
+                            last = Some((key, cost, expected.arrival));
                         }
                         (Err(Refused { cause: Cause::Exceeded, wait: got }), Err(expected)) => prop_assert_eq!(got, expected),
                         (got, expected) => prop_assert!(false, "{:?} instead of {:?}", got, expected),

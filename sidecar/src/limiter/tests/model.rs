@@ -196,7 +196,7 @@ proptest! {
                         }
                     }
                     if back {
-                        bench.route.refund(&asked);
+                        bench.route.refund(&asked, &standings, Duration::ZERO);
                     }
                 }
                 Some((first, lack)) => {

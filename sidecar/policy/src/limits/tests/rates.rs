@@ -35,8 +35,8 @@ fn what_is_given_back_is_as_if_it_had_not_been_taken() {
     let rate = compiled(100, 60, Some(10));
     let before = rate.admit(0, 7 * SECOND, 3).unwrap();
     let after = rate.admit(before.arrival, 7 * SECOND, 4).unwrap();
-    assert_eq!(rate.give_back(after.arrival, 4), before.arrival);
-    assert_eq!(rate.give_back(5, 1), 0, "never before the beginning of time");
+    assert_eq!(rate.give_back(after.arrival, 4, after.reset), before.arrival);
+    assert_eq!(rate.give_back(5, 1, Duration::MAX), 0, "never before the beginning of time");
 }
 
 #[test]
@@ -113,7 +113,7 @@ proptest! {
         let Ok(rate) = Rate::compile(&config) else { return Ok(()) };
         if let Ok(admitted) = rate.admit(arrival, now, cost) {
             prop_assert!(admitted.remaining < rate.burst.get());
-            prop_assert!(rate.give_back(admitted.arrival, cost) <= admitted.arrival);
+            prop_assert!(rate.give_back(admitted.arrival, cost, admitted.reset) <= admitted.arrival);
         }
     }
 
