@@ -7,17 +7,20 @@
 //! - [`suite`] runs the conformance suite and compares two runs.
 //! - [`collector`] is an OpenTelemetry Collector, [`received`] what it was sent.
 //! - [`control_plane`] is a Kubernetes API server without a node.
-//! - [`store`] is a Redis or a Valkey.
+//! - [`store`] is a Redis or a Valkey, [`charted`] the Valkey that the chart brings.
+//! - [`helm`] renders the chart.
 //! - [`provider`] and [`keycloak`] are identity providers, [`server`] the MCP servers, [`document`] a client's own web server.
 //! - [`passage`] is a way between two parts on which requests are seen and headers added.
 //! - [`process`], [`place`] and [`http`] are what those are made of.
 //!
 //! Assumptions: the programs were installed by `cargo xtask test` or by the command that a missing one is answered with.
 
+pub mod charted;
 pub mod collector;
 pub mod control_plane;
 pub mod document;
 pub mod guarded;
+pub mod helm;
 pub mod http;
 pub mod keycloak;
 pub mod passage;

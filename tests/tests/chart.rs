@@ -16,8 +16,6 @@ mod admission;
 mod api_server;
 #[path = "chart/definitions.rs"]
 mod definitions;
-#[path = "chart/helm.rs"]
-mod helm;
 #[path = "chart/images.rs"]
 mod images;
 #[path = "chart/install.rs"]
@@ -36,3 +34,6 @@ mod roles;
 mod valkey;
 #[path = "chart/values.rs"]
 mod values;
+
+// The tests call it by this name.
+use tollward_tests::real::helm;

@@ -10,6 +10,8 @@
 
 #[path = "stores/admission.rs"]
 mod admission;
+#[path = "stores/charted.rs"]
+mod charted;
 #[path = "stores/clustered.rs"]
 mod clustered;
 #[path = "stores/counting.rs"]

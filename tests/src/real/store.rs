@@ -167,6 +167,6 @@ impl Store {
 }
 
 /// Libraries that the machine may not have, beside the programs.
-fn libraries(folder: &Path) -> PathBuf {
+pub(super) fn libraries(folder: &Path) -> PathBuf {
     folder.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH))
 }

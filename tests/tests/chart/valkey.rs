@@ -70,7 +70,15 @@ fn it_speaks_tls_only_forgets_nothing_early_and_its_pod_has_no_password() {
     let objects = helm::render(&[ENABLED, NAMESPACES]);
     let map = &helm::find(&objects, "ConfigMap", "tollward-valkey").value;
     let lines: Vec<&str> = text(&map["data"], "valkey.conf").lines().collect();
-    for line in ["port 0", "tls-port 6379", "maxmemory-policy noeviction", "maxmemory 128mb", "appendonly yes"] {
+    // The image of the default value has protected mode off.
+    for line in [
+        "protected-mode yes",
+        "port 0",
+        "tls-port 6379",
+        "maxmemory-policy noeviction",
+        "maxmemory 128mb",
+        "appendonly yes",
+    ] {
         assert!(lines.contains(&line), "{line}: {lines:?}");
     }
     let spec = &helm::find(&objects, "StatefulSet", "tollward-valkey").value["spec"];
@@ -79,6 +87,11 @@ fn it_speaks_tls_only_forgets_nothing_early_and_its_pod_has_no_password() {
     assert_eq!(pod["volumes"][1]["secret"]["items"], items);
     assert_eq!(pod["volumes"][2]["emptyDir"]["sizeLimit"], "1Gi");
     assert_eq!(spec["volumeClaimTemplates"], Value::Null);
+    assert_eq!(spec["persistentVolumeClaimRetentionPolicy"], Value::Null);
+    // Otherwise one that never got ready would stand in the way of the one that mends it.
+    assert_eq!(spec["podManagementPolicy"], "Parallel");
+    let labels = &spec["template"]["metadata"]["labels"];
+    assert_eq!(labels["helm.sh/chart"], Value::Null, "a new version of the chart replaces no pod");
 
     let kept =
         helm::render(&[ENABLED, r#"valkey.persistence={"enabled":true,"size":"2Gi","storageClassName":"fast"}"#]);
@@ -88,6 +101,7 @@ fn it_speaks_tls_only_forgets_nothing_early_and_its_pod_has_no_password() {
         (&claim["storageClassName"], &claim["resources"]["requests"]["storage"]),
         (&json!("fast"), &json!("2Gi"))
     );
+    assert_eq!(spec["persistentVolumeClaimRetentionPolicy"]["whenDeleted"], "Delete", "counts are no leftovers");
     assert!(!spec["template"]["spec"]["volumes"].as_array().expect("volumes").iter().any(|it| it["name"] == "data"));
 }
 
@@ -123,6 +137,15 @@ fn sidecars_may_dial_an_address_that_the_installer_fixed_and_nothing_more() {
     assert_eq!(allowed(&[ADDRESS]), json!([]), "nothing is installed that could be dialled");
 }
 
+#[test]
+fn sizes_that_can_not_be_read_are_the_installer_s_own_affair() {
+    for resources in
+        [r#"{"limits":{"memory":null}}"#, r#"{"limits":{"memory":"1e9"}}"#, r#"{"limits":{"memory":"1G"}}"#]
+    {
+        helm::render(&[ENABLED, &format!("valkey.resources={resources}"), r#"valkey.maxMemory="300mb""#]);
+    }
+}
+
 /// Installs or upgrades on the real API server, where nothing runs.
 fn upgrade(settings: &[&str]) {
     let home = tempfile::tempdir().expect("a temporary folder");
@@ -150,7 +173,7 @@ fn stored(namespace: &str, name: &str) -> Value {
 fn an_upgrade_keeps_every_password_and_certificate_and_a_new_namespace_gets_its_own() {
     upgrade(&[r#"valkey.namespaces={"shop":["catalog"]}"#]);
     let (own, shop) = (stored(helm::NAMESPACE, "store-valkey"), stored(SHOP, "limits-store"));
-    upgrade(&[r#"valkey.namespaces={"shop":["catalog","cart"],"sandbox":["trial"]}"#, r#"valkey.maxMemory="256mb""#]);
+    upgrade(&[r#"valkey.namespaces={"shop":["catalog","cart"],"sandbox":["trial"]}"#, r#"valkey.maxMemory="100mb""#]);
     let later = stored(helm::NAMESPACE, "store-valkey");
     for key in ["ca.crt", "tls.crt", "tls.key", "password.shop"] {
         assert_eq!(later[key], own[key], "{key}");

@@ -48,6 +48,9 @@ fn unknown_and_impossible_values_are_refused_by_name() {
         (r#"valkey.maxMemory="0""#, "maxMemory"),
         (r#"valkey.maxMemory="1mb\nport 6380""#, "maxMemory"),
         (r#"valkey.image.tag="""#, "tag"),
+        (r#"valkey={"enabled":true,"maxMemory":"129mb"}"#, "valkey.resources.limits.memory (256Mi)"),
+        (r#"valkey={"enabled":true,"resources":{"limits":{"memory":"0.2Gi"}}}"#, "valkey.maxMemory (128mb)"),
+        (r#"valkey={"enabled":true,"persistence":{"size":"383Mi"}}"#, "valkey.persistence.size (383Mi)"),
     ];
     for (setting, named) in table {
         let error = helm::template(&[setting]).err().unwrap_or_else(|| panic!("`{setting}` is taken"));

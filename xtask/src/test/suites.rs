@@ -97,8 +97,8 @@ pub(super) const SUITES: &[Suite] = &[
     },
     Suite {
         name: "stores",
-        about: "limits counted in a real Redis and a real Valkey, also while they fail",
-        needs: &[Need::Stores],
+        about: "limits counted in a real Redis and a real Valkey, also while they fail, and in the one that the chart brings",
+        needs: &[Need::Stores, Need::Helm],
         only_with_all: false,
         tests: Tests::Files { names: &["stores"], in_cluster: false },
     },

@@ -1,22 +1,26 @@
-//! Calls Helm on the chart, and reads what it renders.
+//! Helm, called on the chart: what it renders, and what it complains about. Nothing is installed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// Name of the release and of its namespace in all tests.
-pub(crate) const RELEASE: &str = "tollward";
-pub(crate) const NAMESPACE: &str = "tollward-system";
+/// Name of the release in all tests.
+pub const RELEASE: &str = "tollward";
+/// Its namespace.
+pub const NAMESPACE: &str = "tollward-system";
 
 /// One rendered object.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Object {
-    pub(crate) kind: String,
+pub struct Object {
+    /// What it is, such as `Secret`.
+    pub kind: String,
     /// Empty for what belongs to no namespace.
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-    pub(crate) value: Value,
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// All of it.
+    pub value: Value,
 }
 
 impl Object {
@@ -29,28 +33,29 @@ impl Object {
     }
 
     /// `Kind namespace/name`.
-    pub(crate) fn id(&self) -> String {
+    pub fn id(&self) -> String {
         format!("{} {}/{}", self.kind, self.namespace, self.name)
     }
 }
 
 /// The root of the checkout.
-pub(crate) fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().expect("the tests are a folder of the checkout").to_owned()
 }
 
-pub(crate) fn chart() -> PathBuf {
+/// The chart's folder.
+pub fn chart() -> PathBuf {
     root().join("charts/tollward")
 }
 
 /// A file of the checkout.
-pub(crate) fn text(path: &str) -> String {
+pub fn text(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path} can't be read: {error}"))
 }
 
 /// A program that `cargo xtask binaries` builds.
-pub(crate) fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let own = format!("TOLLWARD_{}", name.to_uppercase());
     if let Some(path) = std::env::var_os(&own) {
         return path.into();
@@ -69,7 +74,7 @@ fn linked() -> PathBuf {
 }
 
 /// Runs Helm without the user's own settings, repositories and plugins.
-pub(crate) fn run(arguments: &[&str]) -> Output {
+pub fn run(arguments: &[&str]) -> Output {
     let home = tempfile::tempdir().expect("a temporary folder");
     Command::new(program("helm"))
         .args(arguments)
@@ -81,7 +86,7 @@ pub(crate) fn run(arguments: &[&str]) -> Output {
 }
 
 /// What `helm template` prints with these settings (`--set`), or its complaint.
-pub(crate) fn template(settings: &[&str]) -> Result<String, String> {
+pub fn template(settings: &[&str]) -> Result<String, String> {
     let mut arguments = vec!["template", "--namespace", NAMESPACE, "--kube-version", "1.37.0"];
     for setting in settings {
         arguments.extend(["--set-json", setting]);
@@ -96,7 +101,7 @@ pub(crate) fn template(settings: &[&str]) -> Result<String, String> {
 }
 
 /// The objects that the chart renders with these settings, each `path=JSON`.
-pub(crate) fn render(settings: &[&str]) -> Vec<Object> {
+pub fn render(settings: &[&str]) -> Vec<Object> {
     let text = template(settings).unwrap_or_else(|error| panic!("the chart does not render: {error}"));
     let documents: Vec<Value> = serde_saphyr::from_multiple(&text).expect("Helm prints YAML");
     let objects: Vec<Object> = documents.into_iter().filter(|value| !value.is_null()).map(Object::new).collect();
@@ -108,7 +113,7 @@ pub(crate) fn render(settings: &[&str]) -> Vec<Object> {
 }
 
 /// The one object of this kind and name.
-pub(crate) fn find<'a>(objects: &'a [Object], kind: &str, name: &str) -> &'a Object {
+pub fn find<'a>(objects: &'a [Object], kind: &str, name: &str) -> &'a Object {
     objects
         .iter()
         .find(|object| object.kind == kind && object.name == name)
