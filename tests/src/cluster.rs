@@ -15,6 +15,7 @@ mod inventory;
 mod manifests;
 mod pods;
 mod programs;
+mod store;
 mod tenant;
 
 pub use command_line::{Typed, tollward};
@@ -22,8 +23,9 @@ pub use door::{Door, bearing, tool};
 pub use installation::{Installation, NAMESPACE, OPERATOR, installation};
 pub use inventory::{Object, inventory};
 pub use manifests::{Manifests, SERVER};
-pub use pods::{Knock, crash, knock_from, pod_address, ready_pods};
+pub use pods::{Knock, crash, knock_from, lives, pod_address, ready_pods};
 pub use programs::{kubectl, kubectl_as, tell};
+pub use store::{STORE, store, store_url};
 pub use tenant::{Tenant, condition, digests, holds};
 
 use std::time::Duration;

@@ -33,5 +33,7 @@ mod rollout;
 mod sealing;
 #[path = "cluster/sessions.rs"]
 mod sessions;
+#[path = "cluster/store.rs"]
+mod store;
 #[path = "cluster/telemetry.rs"]
 mod telemetry;

@@ -156,6 +156,8 @@ pub(crate) struct Pack<'a> {
     pub(crate) programs: &'a [(&'a str, &'a Path)],
     /// Further files by their paths in the image, static programs among them.
     pub(crate) files: &'a [(String, PathBuf)],
+    /// Where libraries are looked for first: a folder in which packages were unpacked, whose paths are those of the image.
+    pub(crate) root: Option<&'a Path>,
 }
 
 /// Writes the image beside the others.
@@ -163,7 +165,12 @@ pub(crate) fn pack(pack: &Pack<'_>) -> Result<Made> {
     let mut libraries = Vec::new();
     let mut content = Tree::default();
     for (path, program) in pack.programs {
-        libraries.extend(system::libraries(program)?);
+        for library in system::libraries(program, pack.root)? {
+            match pack.root.and_then(|root| library.strip_prefix(root).ok()?.to_str()) {
+                Some(own) => content.file(&format!("/{own}"), 0o755, &library),
+                None => libraries.push(library),
+            }
+        }
         content.file(path, 0o755, *program);
     }
     libraries.sort();
@@ -243,7 +250,7 @@ fn executable(messages: &[Value], name: &str) -> Option<PathBuf> {
 
 /// The system below, so that images with equal needs share it, and the program on top.
 fn layers(recipe: &Recipe, program: &Path, certificates: &[u8]) -> Result<[Tree; 2]> {
-    let system = system::tree(&system::libraries(program)?, certificates)?;
+    let system = system::tree(&system::libraries(program, None)?, certificates)?;
     let mut product = Tree::default();
     product.file(&path_of(recipe), 0o755, program);
     product.file("/licenses/LICENSE", 0o644, workspace::root()?.join("LICENSE"));

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::image::{self, Made, Pack};
 use crate::packages::ARCHIVE_KEYS;
 use crate::{cache, process, say};
 
@@ -59,6 +60,22 @@ pub(crate) fn install() -> Result<PathBuf> {
         fs::write(&stamp, &key).with_context(|| format!("cannot write {}", stamp.display()))
     })?;
     Ok(folder)
+}
+
+/// Makes an image of Valkey, which stands where the chart's own would: the same programs by the same names.
+pub(crate) fn pack() -> Result<Made> {
+    let folder = install()?;
+    let program = |name: &str| folder.join("usr/bin").join(name);
+    image::pack(&Pack {
+        name: "valkey",
+        about: "Valkey as Debian builds it, for tests",
+        programs: &[
+            ("/usr/bin/valkey-server", &program("valkey-server")),
+            ("/usr/bin/valkey-cli", &program("valkey-cli")),
+        ],
+        files: &[],
+        root: Some(&folder),
+    })
 }
 
 /// The release's own entries of the machine, and its backports.

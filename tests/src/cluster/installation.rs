@@ -48,6 +48,8 @@ pub struct Installation {
     pub collector: Collector,
     /// The installation's certificate authority, as clients get it.
     pub authority: String,
+    /// What the chart was told.
+    settings: Vec<String>,
     /// Taken for writing by who disturbs the operator.
     pub(super) calm: RwLock<()>,
 }
@@ -60,10 +62,16 @@ impl Installation {
         tell(&format!("images are there after {:.1} s", started.elapsed().as_secs_f64()));
         let issuer = Issuer::start_at(place.address, TestClock::default()).await;
         let collector = Collector::start_at(place.address).await;
-        chart(&place, &collector);
+        let settings = settings(&place, &collector);
+        chart(&settings);
         let authority = authority(&client).await;
         tell(&format!("installed after {:.1} s", started.elapsed().as_secs_f64()));
-        Self { issuer, collector, authority, calm: RwLock::new(()) }
+        Self { issuer, collector, authority, settings, calm: RwLock::new(()) }
+    }
+
+    /// Upgrades the chart with these settings besides, and without those of an upgrade before. For who is alone.
+    pub fn upgrade(&self, more: &[String]) {
+        chart(&[self.settings.as_slice(), more].concat());
     }
 
     /// What the operator's pods logged, one line each.
@@ -134,7 +142,7 @@ fn named(variable: &str) -> String {
 }
 
 /// The chart's settings for an image, by tag or digest.
-fn image_settings(name: &str, reference: &str) -> Vec<String> {
+pub(super) fn image_settings(name: &str, reference: &str) -> Vec<String> {
     let (registry, rest) = reference.split_once('/').expect("an image's name has a registry");
     let by_digest = rest.split_once('@').map(|(repository, digest)| (repository, "digest", digest));
     let (repository, kind, version) = by_digest
@@ -146,16 +154,17 @@ fn image_settings(name: &str, reference: &str) -> Vec<String> {
 }
 
 fn archives() -> Vec<PathBuf> {
-    let folder = images();
-    let names = ["tollward-sidecar", "tollward-operator", "catalog"];
-    let archives: Vec<_> = names.iter().map(|name| folder.join(format!("{name}.tar"))).collect();
-    for archive in &archives {
-        assert!(archive.is_file(), "{} is missing; make it first: cargo xtask image", archive.display());
-    }
-    archives
+    ["tollward-sidecar", "tollward-operator", "catalog"].map(|name| archive(name, "cargo xtask image")).into()
 }
 
-fn import(archives: &[PathBuf]) {
+/// An image, or a failure that says how it is made.
+pub(super) fn archive(name: &str, command: &str) -> PathBuf {
+    let archive = images().join(format!("{name}.tar"));
+    assert!(archive.is_file(), "{} is missing; make it first: {command}", archive.display());
+    archive
+}
+
+pub(super) fn import(archives: &[PathBuf]) {
     for archive in archives {
         let file = archive.display().to_string();
         run("ctr", &["--namespace", "k8s.io", "images", "import", &file], None)
@@ -172,8 +181,8 @@ async fn node_address(client: &Client) -> IpAddr {
     internal.and_then(|address| address.parse().ok()).expect("the node has an address")
 }
 
-/// Installs the chart, or upgrades what an earlier run left on this cluster.
-fn chart(place: &Place, collector: &Collector) {
+/// What the chart is told.
+fn settings(place: &Place, collector: &Collector) -> Vec<String> {
     let bits = if place.address.is_ipv4() { 32 } else { 128 };
     let mut settings = vec![
         format!("dial.allow={}", json!([{"cidr": format!("{}/{bits}", place.address), "scheme": "http"}])),
@@ -185,11 +194,16 @@ fn chart(place: &Place, collector: &Collector) {
         format!("log.filter={}", json!("info,tollward_operator=debug")),
     ];
     settings.extend_from_slice(&place.settings);
+    settings
+}
+
+/// Installs the chart, or upgrades what an earlier run left on this cluster.
+fn chart(settings: &[String]) {
     let chart = root().join("charts/tollward").display().to_string();
     let mut arguments =
         vec!["upgrade", "--install", "tollward", &chart, "--namespace", NAMESPACE, "--create-namespace"];
     arguments.extend(["--wait", "--timeout", "120s"]);
-    for setting in &settings {
+    for setting in settings {
         arguments.extend(["--set-json", setting]);
     }
     run("helm", &arguments, None).unwrap_or_else(|error| panic!("the chart can't be installed: {error}"));

@@ -23,6 +23,16 @@ pub fn pod_address(pod: &Pod) -> IpAddr {
     address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{} has no address", pod.name_any()))
 }
 
+/// Name, unique id and restarts of each pod.
+pub fn lives(pods: &[Pod]) -> Vec<(String, String, i32)> {
+    let restarts = |pod: &Pod| {
+        let status = pod.status.clone().unwrap_or_default();
+        let all = status.container_statuses.into_iter().chain(status.init_container_statuses).flatten();
+        all.map(|container| container.restart_count).sum()
+    };
+    pods.iter().map(|pod| (pod.name_any(), pod.uid().unwrap_or_default(), restarts(pod))).collect()
+}
+
 /// What became of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Knock {

@@ -1,22 +1,10 @@
 //! A change of policy reaches every running sidecar, without a restart.
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt as _;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tollward_policy::reason::Reason;
-use tollward_tests::cluster::{Door, LIMIT, SERVER, Tenant, digests, tell};
+use tollward_tests::cluster::{Door, LIMIT, SERVER, Tenant, digests, lives, tell};
 use tollward_tests::deadline::eventually_within;
-
-/// Name, unique id and restarts of each pod.
-fn lives(pods: &[Pod]) -> Vec<(String, String, i32)> {
-    let restarts = |pod: &Pod| {
-        let status = pod.status.clone().unwrap_or_default();
-        let all = status.container_statuses.into_iter().chain(status.init_container_statuses).flatten();
-        all.map(|container| container.restart_count).sum()
-    };
-    pods.iter().map(|pod| (pod.name_any(), pod.uid().unwrap_or_default(), restarts(pod))).collect()
-}
 
 /// Waits until each replica answers a call like that; the time it took.
 async fn everywhere(doors: &[Door], status: u16, reason: &str) -> Duration {

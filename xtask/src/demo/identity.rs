@@ -44,6 +44,7 @@ pub(super) fn pack() -> Result<Made> {
         about: "An identity provider for demonstrations, whose sign-in asks for no proof",
         programs: &[("/usr/bin/node", &node)],
         files: &files,
+        root: None,
     })
 }
 

@@ -47,10 +47,14 @@ pub(super) fn tree(libraries: &[PathBuf], certificates: &[u8]) -> Result<Tree> {
     Ok(tree)
 }
 
-/// The loader and libraries that a program is linked to, as the loader finds them.
-pub(super) fn libraries(program: &Path) -> Result<Vec<PathBuf>> {
+/// The loader and libraries that a program is linked to, as the loader finds them: first below `root`, if there is one.
+pub(super) fn libraries(program: &Path, root: Option<&Path>) -> Result<Vec<PathBuf>> {
     let ldd = process::require("ldd", "it comes with the C library (Debian: libc-bin)")?;
-    let listing = process::capture(Command::new(ldd).env("LC_ALL", "C").arg(program))?;
+    let mut command = Command::new(ldd);
+    if let Some(root) = root {
+        command.env("LD_LIBRARY_PATH", root.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH)));
+    }
+    let listing = process::capture(command.env("LC_ALL", "C").arg(program))?;
     listed(&listing).with_context(|| format!("cannot put {} into an image", program.display()))
 }
 

@@ -104,7 +104,7 @@ fn a_program_starts_with_nothing_but_what_its_image_holds() {
         Archive::new(fetch(&files, layer)).unpack(&root).expect("a layer");
     }
     let program = env::current_exe().expect("a test is a program");
-    let libraries = system::libraries(&program).expect("libraries");
+    let libraries = system::libraries(&program, None).expect("libraries");
     let inside = |path: &Path| root.join(path.strip_prefix("/").expect("an absolute path"));
     let loader = libraries
         .iter()

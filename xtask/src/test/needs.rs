@@ -36,6 +36,8 @@ pub(super) enum Need {
     Keycloak,
     /// Redis and Valkey.
     Stores,
+    /// Valkey as a container image, beside those of [`Self::Images`].
+    StoreImage,
 }
 
 impl Need {
@@ -44,7 +46,7 @@ impl Need {
             Self::Network => packages::NETWORK,
             Self::PythonClients => packages::PYTHON,
             Self::Keycloak => packages::JAVA,
-            Self::Stores => packages::ARCHIVE,
+            Self::Stores | Self::StoreImage => packages::ARCHIVE,
             Self::Node => packages::NODE,
             Self::ControlPlane
             | Self::Helm
@@ -68,6 +70,7 @@ impl Need {
             Self::Conformance => "the conformance suite",
             Self::Keycloak => "Java and Maven",
             Self::Stores => "Redis and Valkey",
+            Self::StoreImage => "Valkey's image",
         }
     }
 
@@ -84,6 +87,7 @@ impl Need {
             Self::PythonClients => Ok(Some(("TOLLWARD_PYTHON", clients::python()?))),
             Self::Conformance => Ok(Some(("TOLLWARD_CONFORMANCE", clients::conformance()?))),
             Self::Stores => Ok(Some(("TOLLWARD_STORES", stores::install()?))),
+            Self::StoreImage => stores::pack().map(|_| None),
         }
     }
 }

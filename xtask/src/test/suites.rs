@@ -138,7 +138,7 @@ pub(super) const SUITES: &[Suite] = &[
     Suite {
         name: "e2e",
         about: "Tollward installed by Helm on such a node, with servers behind it (needs root)",
-        needs: &[Need::Node, Need::Helm, Need::Collector, Need::Images],
+        needs: &[Need::Node, Need::Helm, Need::Collector, Need::Images, Need::StoreImage],
         only_with_all: true,
         tests: Tests::Files { names: &["cluster"], in_cluster: true },
     },
