@@ -5,7 +5,7 @@
 use bytes::Buf;
 use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub(super) enum Leftover {
     Separate,
     /// The client waits to be asked for its body, which will not happen.
     Unsent,
+    /// The client asked for a tunnel and may speak anything behind its request.
+    Tunnel,
     /// The body is on its way.
     Coming,
 }
@@ -33,6 +35,9 @@ impl Leftover {
         if parts.version != Version::HTTP_11 {
             return Self::Separate;
         }
+        if parts.method == Method::CONNECT {
+            return Self::Tunnel;
+        }
         if parts.headers.contains_key(EXPECT) { Self::Unsent } else { Self::Coming }
     }
 
@@ -42,10 +47,10 @@ impl Leftover {
         B: Body + Unpin,
     {
         // Most often nothing is left.
-        let ended = body.is_end_stream()
+        let ended = (body.is_end_stream() && self != Self::Tunnel)
             || match self {
                 Self::Separate => true,
-                Self::Unsent => false,
+                Self::Tunnel | Self::Unsent => false,
                 Self::Coming if doubtful(response.status()) => false,
                 Self::Coming => timeout(LONGEST, read(body)).await.unwrap_or(false),
             };

@@ -79,3 +79,11 @@ async fn http_2_has_no_connection_header() {
     assert_eq!(separate, Leftover::Separate);
     assert_eq!(ends(separate, StatusCode::UNAUTHORIZED, stream::pending()).await, (false, Duration::ZERO));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_on_which_a_tunnel_was_asked_for_ends() {
+    let request = Request::connect("mcp.example.test:443").version(Version::HTTP_11);
+    let tunnel = Leftover::of(&request.body(()).unwrap().into_parts().0);
+    assert_eq!(tunnel, Leftover::Tunnel);
+    assert!(ends(tunnel, StatusCode::METHOD_NOT_ALLOWED, stream::empty()).await.0);
+}
