@@ -62,9 +62,14 @@ fn check_single(headers: &HeaderMap) -> Result<(), Denial> {
     if headers.keys().any(|name| shadows.iter().any(|shadow| name.as_str().starts_with(shadow))) {
         return malformed("a header name with underscores imitates another header");
     }
-    // The library looks at the last coding only, and would read a compressed body as if it were none.
-    if headers.get(TRANSFER_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+    // The library looks at the last coding only, and would read a compressed body as if it were none. Another case is the same
+    // coding, but not to every proxy in front, and to one that knows none the body is the next request.
+    if headers.get(TRANSFER_ENCODING).is_some_and(|coding| coding.as_bytes() != b"chunked") {
         return malformed("Transfer-Encoding is not exactly chunked");
+    }
+    // To some readers a number that begins with zero is octal.
+    if headers.get(CONTENT_LENGTH).is_some_and(|length| length.len() > 1 && length.as_bytes().starts_with(b"0")) {
+        return malformed("Content-Length begins with zero");
     }
     if headers.get(ACCEPT).is_some_and(|accept| accept.len() > 1024) {
         return malformed("Accept is too long");
