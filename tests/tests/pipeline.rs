@@ -24,6 +24,8 @@ mod authentication;
 mod authorization;
 #[path = "pipeline/bound.rs"]
 mod bound;
+#[path = "pipeline/broken_upstream.rs"]
+mod broken_upstream;
 #[path = "pipeline/browsers.rs"]
 mod browsers;
 #[path = "pipeline/certificates.rs"]

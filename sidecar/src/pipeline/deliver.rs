@@ -13,6 +13,7 @@ use crate::denial::{Denial, standing_headers};
 use crate::response::{self, ListKind, Media, RpcOutcome};
 use axum::body::Body;
 use body::{Ending, Forwarded};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -112,6 +113,14 @@ fn head(answered: &Answered, carriage: Carriage) -> Result<HeaderMap, Denial> {
             &answered.charged,
             "the MCP server refused or redirected a call that Tollward had let through",
         ));
+    }
+    // 101 would end HTTP on the connection, and nobody asked for it.
+    if status.is_informational() {
+        return Err(denied(&answered.charged, "the MCP server answered as if another protocol had been asked for"));
+    }
+    // Where such an answer ends is a matter of opinion (RFC 9112 section 6.3).
+    if response.headers().contains_key(TRANSFER_ENCODING) && response.headers().contains_key(CONTENT_LENGTH) {
+        return Err(denied(&answered.charged, "the MCP server's answer has a length and a transfer coding"));
     }
     let body = if carriage == Carriage::Plain {
         response::headers::Body::Unchanged
