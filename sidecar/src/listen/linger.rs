@@ -2,6 +2,8 @@
 //! lost if the connection were closed at once, since the system answers what still arrives by a reset, and a reset takes back
 //! what the client has not read. So the sending side is closed first, and what arrives is thrown away for a short while
 //! (RFC 9112 section 9.6).
+//!
+//! And the patience with a client that reads nothing of its answer, which would hold the call's place for as long as it likes.
 
 use std::io;
 use std::pin::Pin;
@@ -12,6 +14,8 @@ use tokio::time::{Sleep, sleep};
 
 /// Longest time that a client has to come to its answer.
 const LONGEST: Duration = Duration::from_secs(2);
+/// Longest time in which a client takes nothing of what is written to it.
+const STALLED: Duration = Duration::from_mins(1);
 /// Bytes thrown away at once.
 const BUFFER: usize = 8 * 1024;
 /// Reads before others get their turn.
@@ -22,6 +26,8 @@ const TURNS: usize = 16;
 pub(super) struct Lingering<S> {
     inner: S,
     end: End,
+    /// Since a write could not go on.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
@@ -36,7 +42,17 @@ enum End {
 
 impl<S> Lingering<S> {
     pub(super) fn new(inner: S) -> Self {
-        Self { inner, end: End::Open }
+        Self { inner, end: End::Open, stalled: None }
+    }
+
+    /// The outcome of a write, or the end of patience.
+    fn bounded<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let patience = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED)));
+        patience.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -48,15 +64,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lingering<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        self.bounded(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
+        self.bounded(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { inner, end } = &mut *self;
+        let Self { inner, end, stalled: _ } = &mut *self;
         loop {
             match end {
                 End::Open => {
@@ -79,7 +97,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
+        self.bounded(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -103,10 +122,11 @@ fn poll_drain<S: AsyncRead + Unpin>(inner: &mut S, cx: &mut Context<'_>) -> Poll
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, Lingering};
+    use super::{LONGEST, Lingering, STALLED};
+    use std::io::ErrorKind;
     use std::time::Duration;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
-    use tokio::time::Instant;
+    use tokio::time::{Instant, advance};
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_still_sends_gets_its_answer() {
@@ -137,5 +157,22 @@ mod tests {
             assert!((start.elapsed().saturating_sub(expected)) < Duration::from_millis(10), "{:?}", start.elapsed());
             assert!(start.elapsed() >= expected);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_nothing_is_left_and_one_that_reads_slowly_is_not() {
+        let (client, server) = duplex(64);
+        let start = Instant::now();
+        let error = Lingering::new(server).write_all(&[0; 100]).await.unwrap_err();
+        assert_eq!((error.kind(), start.elapsed() >= STALLED), (ErrorKind::TimedOut, true));
+        drop(client);
+
+        let (mut client, server) = duplex(64);
+        let writing = tokio::spawn(async move { Lingering::new(server).write_all(&[0; 100]).await });
+        for _ in 0..100 {
+            advance(STALLED / 2).await;
+            client.read_u8().await.unwrap();
+        }
+        writing.await.unwrap().unwrap();
     }
 }
