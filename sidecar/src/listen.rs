@@ -1,6 +1,7 @@
 //! Connections: accepted within bounds, with TLS whose certificates are read again when they change, served as HTTP/1.1 or
 //! HTTP/2, and drained at the end.
 
+mod abandoned;
 mod acceptor;
 mod any_client;
 mod client_name;

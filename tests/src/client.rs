@@ -1,6 +1,7 @@
 //! A client without manners of its own: one connection for each request unless asked otherwise, over HTTP/1.1 or HTTP/2,
 //! in plain text or TLS, and bytes on a bare socket for what no library would send.
 
+pub mod frames;
 mod opened;
 mod raw;
 mod tls;

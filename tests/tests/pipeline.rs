@@ -24,6 +24,8 @@ mod authentication;
 mod authorization;
 #[path = "pipeline/bound.rs"]
 mod bound;
+#[path = "pipeline/bounds.rs"]
+mod bounds;
 #[path = "pipeline/broken_upstream.rs"]
 mod broken_upstream;
 #[path = "pipeline/browsers.rs"]
@@ -34,6 +36,8 @@ mod certificates;
 mod concurrency;
 #[path = "pipeline/conditions.rs"]
 mod conditions;
+#[path = "pipeline/crossing.rs"]
+mod crossing;
 #[path = "pipeline/discovery.rs"]
 mod discovery;
 #[path = "pipeline/draining.rs"]
@@ -42,6 +46,8 @@ mod draining;
 mod envelope;
 #[path = "pipeline/forwarding.rs"]
 mod forwarding;
+#[path = "pipeline/http2.rs"]
+mod http2;
 #[path = "pipeline/inquiry.rs"]
 mod inquiry;
 #[path = "pipeline/introspection.rs"]

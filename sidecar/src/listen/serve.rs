@@ -1,5 +1,6 @@
 //! The accept loop: bounded, patient with nobody, graceful at the end.
 
+use super::abandoned::Abandoned;
 use super::acceptor::Acceptor;
 use super::linger::Lingering;
 use super::peer::Peer;
@@ -186,10 +187,16 @@ async fn connection<S, F, R>(
     let (address, peer) = (peer.address, Arc::new(peer));
     let first = CancellationToken::new();
     let seen = first.clone();
+    let abandoned = Abandoned::default();
+    let requests = abandoned.clone();
     let service = service_fn(move |request| {
         seen.cancel();
-        let answer = handler(request, peer.clone());
-        async move { Ok::<_, Infallible>(answer.await) }
+        let (answer, pending) = (handler(request, peer.clone()), requests.begin());
+        async move {
+            let answer = answer.await;
+            pending.answered();
+            Ok::<_, Infallible>(answer)
+        }
     });
     let served = builder.serve_connection(TokioIo::new(Lingering::new(stream)), service).into_owned();
     tokio::select! {
@@ -199,6 +206,7 @@ async fn connection<S, F, R>(
             }
         }
         () = silence(patience, first) => tracing::debug!(peer = %address, "a connection made no request in time"),
+        () = abandoned.too_many() => tracing::info!(peer = %address, "a connection reset its requests on and on"),
     }
 }
 
