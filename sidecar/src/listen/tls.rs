@@ -179,6 +179,17 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_taken_before_a_handshake_is_complete() {
+        let folder = tempfile::tempdir().unwrap();
+        pair(folder.path(), "one.example");
+        let certificate = Certificate::load(&folder.path().join("tls.crt"), &folder.path().join("tls.key")).unwrap();
+        for asks in [false, true] {
+            // What comes early may be a copy (RFC 8446 section 8).
+            assert_eq!(super::public(&certificate, asks).unwrap().max_early_data_size, 0);
+        }
+    }
+
+    #[test]
     fn an_empty_or_missing_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
         pair(folder.path(), "one.example");

@@ -4,7 +4,16 @@ use super::{assert_none, checkout};
 
 const TABLE: &str = "tests/attacks.md";
 /// Groups with their highest number, and the numbers that were never given.
-const GROUPS: [(char, u32, &[u32]); 4] = [('J', 41, &[23, 27]), ('T', 10, &[]), ('K', 12, &[9]), ('R', 21, &[8, 11])];
+const GROUPS: [(char, u32, &[u32]); 8] = [
+    ('J', 41, &[23, 27]),
+    ('T', 10, &[]),
+    ('K', 12, &[9]),
+    ('R', 21, &[8, 11]),
+    ('H', 34, &[10, 13]),
+    ('P', 27, &[3, 12, 16]),
+    ('S', 15, &[3, 7, 14]),
+    ('O', 8, &[2]),
+];
 /// What turns verification off in the libraries that are used, or in those that one might take instead. In two halves, so that
 /// this file holds none of them.
 const SWITCHES: [&str; 6] = [

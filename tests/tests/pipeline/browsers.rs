@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use tollward_policy::operation::Era;
 use tollward_policy::reason::Reason;
-use tollward_tests::client::Wire;
+use tollward_tests::client::{Wire, exchange};
 use tollward_tests::config::PATH;
 use tollward_tests::mcp::Call;
 use tollward_tests::world::{CELLS, Refusal, World};
@@ -234,5 +234,33 @@ async fn a_form_of_another_page_can_not_make_a_call() {
     for wire in Wire::ALL {
         world.refused(wire, &with_body, &Refusal::new(400, Reason::RequestMalformed)).await;
     }
+    world.end();
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_is_refused_before_its_body_is_read() {
+    let world = world().await;
+    // The body never comes; a server that waited for it would answer 408 at the earliest.
+    let request = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: mcp.example.test\r\nOrigin: https://evil.example\r\nContent-Type: application/json\r\n\
+         Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n"
+    );
+    let answer = exchange(world.sidecar.public, request.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("origin_not_allowed"), "{answer}");
+    world.end();
+}
+
+#[tokio::test]
+async fn a_page_can_not_open_a_web_socket() {
+    let world = world().await;
+    for (origin, status) in [("https://evil.example", "403"), (PAGE, "401")] {
+        let request = format!(
+            "GET {PATH} HTTP/1.1\r\nHost: mcp.example.test\r\nOrigin: {origin}\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        let answer = exchange(world.sidecar.public, request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    assert_eq!(world.upstream.count(), 0);
     world.end();
 }

@@ -138,3 +138,57 @@ async fn the_probe_listener_answers_probes_and_nothing_else() {
     }
     world.end();
 }
+
+#[tokio::test]
+async fn the_public_listener_answers_neither_probes_nor_the_operator() {
+    let world = World::start().await;
+    let observe = world.sidecar.observe;
+    for wire in Wire::ALL {
+        for path in ["/metrics", "/livez", "/readyz", "/v1/report", "/config", "/quitquitquit", "/debug/pprof"] {
+            let call = Call::bare(http::Method::GET, path);
+            for authority in [AUTHORITY.to_owned(), observe.to_string(), "localhost".to_owned()] {
+                let reply = world.send(wire, &call.clone().authority(&authority).token(&world.token())).await;
+                assert_eq!(reply.status, StatusCode::NOT_FOUND, "{path} {authority}");
+            }
+        }
+    }
+    assert_eq!(world.upstream.count(), 0);
+}
+
+/// A greeting of that version, with suites of it and without extensions.
+fn greeting(version: [u8; 2], suites: &[[u8; 2]]) -> Vec<u8> {
+    let suites = suites.concat();
+    let length = |bytes: &[u8]| u8::try_from(bytes.len()).expect("it is short");
+    let hello = [&version[..], &[7; 32], &[0, 0, length(&suites)], &suites, &[1, 0]].concat();
+    let handshake = [&[1, 0, 0, length(&hello)][..], &hello].concat();
+    [&[0x16, 3, 1, 0, length(&handshake)][..], &handshake].concat()
+}
+
+#[tokio::test]
+async fn versions_and_suites_of_tls_without_forward_secrecy_are_refused() {
+    let world = served_by_tls(&Authority::new("public")).await;
+    let ephemeral = [0xc0, 0x2f];
+    for (what, bytes) in [
+        ("SSL 3", greeting([3, 0], &[ephemeral])),
+        ("TLS 1.0", greeting([3, 1], &[[0xc0, 0x13], [0, 0x2f]])),
+        ("TLS 1.1", greeting([3, 2], &[[0xc0, 0x13], [0, 0x2f]])),
+        ("keys exchanged by RSA", greeting([3, 3], &[[0, 0x9c], [0, 0x2f], [0, 0x3d]])),
+        ("no suite", greeting([3, 3], &[])),
+    ] {
+        let answer = tollward_tests::client::exchange(world.sidecar.public, &bytes).await;
+        // An alert, and no greeting in return.
+        assert!(answer.starts_with('\u{15}'), "{what}: {answer:?}");
+    }
+    assert_eq!(world.sidecar.records.count(), 0);
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_stops_is_ended() {
+    let world = served_by_tls(&Authority::new("public")).await;
+    let begun = greeting([3, 3], &[[0xc0, 0x2f]]);
+    tokio::join!(
+        tollward_tests::client::exchange(world.sidecar.public, b""),
+        tollward_tests::client::exchange(world.sidecar.public, &begun[..begun.len() - 1]),
+    );
+    assert_eq!(world.sidecar.records.count(), 0);
+}

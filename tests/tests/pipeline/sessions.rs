@@ -44,6 +44,9 @@ async fn the_client_gets_a_sealed_id_and_the_mcp_server_its_own() {
         assert_eq!(world.upstream.last().header("mcp-session-id"), format!("{RAW_SESSION}-{number}"));
         let records = serde_json::to_string(&world.sidecar.records.closed()).unwrap();
         assert!(!records.contains(&id), "a sealed id is worth a session to its owner");
+        let emitted = &world.sidecar.emitted;
+        let told = format!("{:?}{:?}{:?}", emitted.audit_records(), emitted.spans(), emitted.logs());
+        assert!(!told.contains(&id) && !world.sidecar.metrics().contains(&id));
         assert_ne!(begin(&world, wire, &token).await, id);
     }
     world.end();
