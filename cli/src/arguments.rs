@@ -4,7 +4,7 @@ mod limits;
 #[cfg(feature = "cluster")]
 mod revoke;
 
-pub(crate) use limits::{Claim, LimitsArguments, View};
+pub(crate) use limits::{GivenClaim, LimitsArguments, View};
 #[cfg(feature = "cluster")]
 pub(crate) use revoke::{Moment, RevokeArguments, Until};
 
@@ -74,9 +74,9 @@ pub(crate) enum Command {
         typed: Vec<OsString>,
     },
     /// Show how a caller's limits stand at a server, at each replica and at all of them together. Asking charges nothing. Exit
-    /// code 0 if every replica answered, else 1.
+    /// code 0 if every replica answered, and every store, else 1.
     #[command(
-        after_help = "Examples:\n  tollward limits catalog -n shop --subject ada\n  tollward limits catalog -n shop --subject ada --claim tier=production --tool search_products -o wide\n  tollward limits catalog -n shop --client agent -o json\n  tollward limits --socket /tmp/tollward-dev-x/inquiry.sock --subject ada    beside `tollward dev`, which prints the path\n  kubectl tollward limits catalog --subject ada                              once `tollward` is linked as kubectl-tollward\n\nIt runs kubectl, and needs the rights to list pods and to create pods/exec in the namespace. Without --tool, --prompt and\n--resource it shows the limits of everything that the server's own lists have named."
+        after_help = "Examples:\n  tollward limits catalog -n shop --subject ada\n  tollward limits catalog -n shop --subject ada --claim tier=production --tool search_products -o wide\n  tollward limits catalog -n shop --client agent -o json\n  tollward limits catalog -n shop --address 192.0.2.7                        what it may send before authentication\n  tollward limits --socket /tmp/tollward-dev-x/inquiry.sock --subject ada    beside `tollward dev`, which prints the path\n  kubectl tollward limits catalog --subject ada                              once `tollward` is linked as kubectl-tollward\n\nIt runs kubectl, and needs the rights to list pods and to create pods/exec in the namespace. Without --tool, --prompt and\n--resource it shows the limits of everything that the server's own lists have named."
     )]
     Limits(Box<LimitsArguments>),
     /// Play the walk-through of `dev` against a server in a cluster, and check every answer.

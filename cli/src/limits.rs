@@ -9,13 +9,13 @@ mod replicas;
 mod show;
 mod sum;
 
-use crate::arguments::{Claim, LimitsArguments, View};
-use crate::screen::{Screen, Tone, printable};
+use crate::arguments::{GivenClaim, LimitsArguments, View};
+use crate::screen::{Screen, Tone, printable, redact};
 use anyhow::Context as _;
 use replicas::Replica;
 use serde::Serialize;
 use std::process::ExitCode;
-use tollward_policy::inquiry::Inquiry;
+use tollward_policy::inquiry::{Inquiry, MAX_QUESTION};
 
 /// What programs get.
 #[derive(Serialize)]
@@ -26,9 +26,9 @@ struct Told<'a> {
     replicas: &'a [Replica],
 }
 
-/// Asks and shows. Success means that every replica answered.
+/// Asks and shows. Success means that every replica answered, and every store that they asked.
 pub(crate) fn run(arguments: &LimitsArguments, screen: &Screen) -> anyhow::Result<ExitCode> {
-    let question = serde_json::to_string(&inquiry(arguments)).context("a question is JSON")?;
+    let question = question(arguments)?;
     let replicas = match (&arguments.socket, &arguments.server) {
         (Some(socket), _) => vec![replicas::beside(socket, &question)],
         (None, Some(server)) => replicas::in_cluster(server, arguments, &question)?,
@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &LimitsArguments, screen: &Screen) -> anyhow::Resul
         replicas.iter().filter_map(|it| it.answer.as_ref()).flat_map(|it| it.not_given.clone()).collect();
     not_given.sort();
     not_given.dedup();
-    let answered = replicas.iter().filter(|replica| replica.answer.is_some()).count();
+    let all = !replicas.is_empty() && replicas.iter().all(|replica| replica.answer.is_some());
+    let stores = sums.iter().all(|sum| sum.state.store_error.is_none());
     match arguments.output {
         View::Json => {
             let told = Told { limits: &sums, not_given: &not_given, replicas: &replicas };
@@ -62,7 +63,21 @@ pub(crate) fn run(arguments: &LimitsArguments, screen: &Screen) -> anyhow::Resul
             }
         }
     }
-    Ok(if answered == replicas.len() && answered > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if all && stores { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The question, in one line.
+fn question(arguments: &LimitsArguments) -> anyhow::Result<String> {
+    let question = serde_json::to_string(&inquiry(arguments)).context("a question is JSON")?;
+    if redact(&question) != question {
+        anyhow::bail!(
+            "one of the values is a token: name its subject or client instead, and take care who may see it there"
+        );
+    }
+    if question.len() >= MAX_QUESTION {
+        anyhow::bail!("a question has at most {MAX_QUESTION} bytes: ask about fewer names at once");
+    }
+    Ok(question)
 }
 
 fn inquiry(arguments: &LimitsArguments) -> Inquiry {
@@ -71,7 +86,7 @@ fn inquiry(arguments: &LimitsArguments) -> Inquiry {
         issuer: issuer.clone(),
         subject: subject.clone(),
         client: client.clone(),
-        claims: claims.iter().map(|Claim { name, value }| (name.clone(), value.clone())).collect(),
+        claims: claims.iter().map(|GivenClaim { name, value }| (name.clone(), value.clone())).collect(),
         address: *address,
         tools: tools.clone(),
         prompts: prompts.clone(),

@@ -1,5 +1,5 @@
-//! The command line: `tollward-sidecar run --config FILE`, `tollward-sidecar check-config FILE`, and `tollward-sidecar limits
-//! QUESTION`, which asks the process that runs beside it.
+//! The command line: `tollward-sidecar run --config FILE`, `tollward-sidecar check-config FILE`, and `tollward-sidecar limits`,
+//! which asks the process that runs beside it.
 
 use crate::audit::{AuditSink, LinesSink};
 use crate::{clock::SystemClock, inquiry, reload, run};
@@ -40,10 +40,10 @@ enum Command {
         inquiry_socket: Option<PathBuf>,
     },
     /// Ask the process that runs how a caller's limits stand. `tollward limits` does, in every replica.
-    #[command(after_help = "Example:\n  tollward-sidecar limits '{\"subject\":\"ada\",\"tools\":[\"search\"]}'")]
+    #[command(
+        after_help = "The question is a line of JSON on standard input, since a command line is seen by others.\n\nExample:\n  echo '{\"subject\":\"ada\",\"tools\":[\"search\"]}' | tollward-sidecar limits"
+    )]
     Limits {
-        /// The question, JSON.
-        question: String,
         /// The socket of the process.
         #[arg(long, env = SOCKET_VARIABLE)]
         inquiry_socket: PathBuf,
@@ -60,7 +60,8 @@ pub fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().command {
         Command::CheckConfig { file } => Ok(check(&file)),
         Command::Run { config, inquiry_socket } => serve(config, inquiry_socket),
-        Command::Limits { question, inquiry_socket } => {
+        Command::Limits { inquiry_socket } => {
+            let question = inquiry::read_question(std::io::stdin().lock()).context("the question can't be read")?;
             println!("{}", inquiry::ask(&inquiry_socket, &question)?);
             Ok(ExitCode::SUCCESS)
         }

@@ -19,6 +19,8 @@ mod guardrails;
 mod invalid;
 #[path = "cluster/journey.rs"]
 mod journey;
+#[path = "cluster/limits.rs"]
+mod limits;
 #[path = "cluster/operator.rs"]
 mod operator;
 #[path = "cluster/relay.rs"]

@@ -24,6 +24,8 @@ mod failing;
 mod failover;
 #[path = "stores/hostile.rs"]
 mod hostile;
+#[path = "stores/looking.rs"]
+mod looking;
 #[path = "stores/scene.rs"]
 mod scene;
 #[path = "stores/script.rs"]

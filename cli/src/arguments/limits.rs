@@ -3,6 +3,7 @@
 use clap::{ArgGroup, Args, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
+use tollward_policy::inquiry::Claim;
 
 /// Whose limits, at which server.
 #[derive(Debug, Args)]
@@ -30,9 +31,9 @@ pub(crate) struct LimitsArguments {
     /// The issuer of the caller's tokens, if the server accepts several.
     #[arg(long, value_name = "URL")]
     pub(crate) issuer: Option<String>,
-    /// A claim of the caller's tokens that names its tier or tenant. May be repeated.
+    /// A claim of the caller's tokens that names its tier or tenant; NAME:=7 if it is a number there. May be repeated.
     #[arg(long = "claim", value_name = "NAME=VALUE")]
-    pub(crate) claims: Vec<Claim>,
+    pub(crate) claims: Vec<GivenClaim>,
     /// The address that the caller connects from, for limits that count by it.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) address: Option<std::net::IpAddr>,
@@ -63,20 +64,27 @@ pub(crate) enum View {
 
 /// A claim with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Claim {
+pub(crate) struct GivenClaim {
     pub(crate) name: String,
-    pub(crate) value: String,
+    pub(crate) value: Claim,
 }
 
-impl FromStr for Claim {
+impl FromStr for GivenClaim {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (name, value) = text
             .split_once('=')
-            .filter(|(name, value)| !name.is_empty() && !value.is_empty())
+            .filter(|(_, value)| !value.is_empty())
             .ok_or("write NAME=VALUE, for instance tier=production")?;
-        Ok(Self { name: name.to_owned(), value: value.to_owned() })
+        let (name, value) = match name.strip_suffix(':') {
+            Some(name) => (name, Claim::Number(value.parse().map_err(|_| "after := comes a number, as in tenant:=7")?)),
+            None => (name, Claim::Text(value.to_owned())),
+        };
+        if name.is_empty() {
+            return Err("write NAME=VALUE, for instance tier=production".to_owned());
+        }
+        Ok(Self { name: name.to_owned(), value })
     }
 }
 
@@ -90,12 +98,23 @@ fn object_name(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::LimitsArguments;
+    use super::{Claim, GivenClaim, LimitsArguments};
     use clap::{Args as _, Command, FromArgMatches as _};
 
     fn parse(arguments: &[&str]) -> Result<LimitsArguments, clap::Error> {
         let command = LimitsArguments::augment_args(Command::new("limits"));
         LimitsArguments::from_arg_matches(&command.try_get_matches_from(["limits"].iter().chain(arguments))?)
+    }
+
+    #[test]
+    fn a_number_is_told_from_a_text() {
+        let claim = |text: &str| text.parse::<GivenClaim>().map(|claim| (claim.name, claim.value));
+        assert_eq!(claim("tenant=7").unwrap(), ("tenant".to_owned(), Claim::Text("7".to_owned())));
+        assert_eq!(claim("tenant:=7").unwrap(), ("tenant".to_owned(), Claim::Number(7.into())));
+        assert_eq!(claim("urn:x=a=b").unwrap(), ("urn:x".to_owned(), Claim::Text("a=b".to_owned())));
+        for wrong in ["tenant", "=7", ":=7", "tenant=", "tenant:=seven", "tenant:=true"] {
+            claim(wrong).unwrap_err();
+        }
     }
 
     #[test]

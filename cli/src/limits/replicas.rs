@@ -1,7 +1,8 @@
 //! Asks each data plane: one on this machine by its socket, those of a server by its own program in its own container.
 //!
 //! kubectl does the talking to the cluster. It needs the right to create `pods/exec` in the namespace, which whoever may look at
-//! everybody's limits should have anyway, and opens no way to the data plane that was not there before.
+//! everybody's limits should have anyway, and opens no way to the data plane that was not there before. Whom the question is about
+//! goes by standard input: what is run in a pod is in the API server's audit log, and in the node's list of processes.
 
 use crate::arguments::LimitsArguments;
 use anyhow::{Context as _, bail};
@@ -9,10 +10,12 @@ use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 use serde_json::Value;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use tokio::time::timeout;
-use tollward_policy::inquiry::Answer;
+use tollward_policy::inquiry::{Answer, MAX_ANSWER};
 use tollward_sidecar::inquiry::ask;
 
 /// The data plane's container and program.
@@ -20,6 +23,8 @@ const CONTAINER: &str = tollward_desired::names::SIDECAR_CONTAINER;
 const PROGRAM: &str = "tollward-sidecar";
 /// How long one call of kubectl may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Most bytes of what it prints: a list of pods is the longest.
+const MOST: usize = 16 * MAX_ANSWER;
 /// Most replicas that are asked at once.
 const AT_ONCE: usize = 8;
 
@@ -60,7 +65,7 @@ pub(super) fn in_cluster(server: &str, arguments: &LimitsArguments, question: &s
 
 async fn all(server: &str, arguments: &LimitsArguments, question: &str) -> anyhow::Result<Vec<Replica>> {
     let selector = format!("--selector=app.kubernetes.io/name=mcpserver,app.kubernetes.io/instance={server}");
-    let listed = kubectl(arguments, &["get", "pods", &selector, "--output=json"]).await;
+    let listed = kubectl(arguments, &["get", "pods", &selector, "--output=json"], "").await;
     let listed = listed.map_err(anyhow::Error::msg).context("the server's pods can't be listed")?;
     let list: Value = serde_json::from_str(&listed).context("kubectl printed something else than pods")?;
     let pods = running(&list);
@@ -69,7 +74,8 @@ async fn all(server: &str, arguments: &LimitsArguments, question: &str) -> anyho
     }
     let ask = |pod: String| async move {
         let container = format!("--container={CONTAINER}");
-        let said = kubectl(arguments, &["exec", &pod, &container, "--", PROGRAM, "limits", question]).await;
+        let exec = ["exec", "--stdin", &pod, &container, "--", PROGRAM, "limits"];
+        let said = kubectl(arguments, &exec, question).await;
         Replica::new(pod, said)
     };
     let mut replicas: Vec<_> = stream::iter(pods).map(ask).buffer_unordered(AT_ONCE).collect().await;
@@ -87,20 +93,46 @@ fn running(list: &Value) -> Vec<String> {
     pods.filter(runs).filter_map(|pod| Some(pod.pointer("/metadata/name")?.as_str()?.to_owned())).collect()
 }
 
-/// What kubectl prints, or its complaint.
-async fn kubectl(arguments: &LimitsArguments, what: &[&str]) -> Result<String, String> {
+/// What kubectl prints when it is given that input, or its complaint.
+async fn kubectl(arguments: &LimitsArguments, what: &[&str], input: &str) -> Result<String, String> {
     let mut command = Command::new("kubectl");
     // Before `--`, behind which everything is the program's.
     command.args(arguments.context.iter().map(|context| format!("--context={context}")));
     command.args(arguments.namespace.iter().map(|namespace| format!("--namespace={namespace}")));
-    command.args(what).stdin(std::process::Stdio::null()).kill_on_drop(true);
-    let output = match timeout(PATIENCE, command.output()).await {
-        Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(format!("kubectl can't be run: {error}; it must be on the PATH")),
-        Err(_) => return Err(format!("kubectl took more than {} s", PATIENCE.as_secs())),
+    command.args(what).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    match timeout(PATIENCE, run(command, input)).await {
+        Ok(Ok(said)) => said,
+        Ok(Err(error)) => Err(format!("kubectl can't be run: {error}; it must be on the PATH")),
+        Err(_) => Err(format!("kubectl took more than {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// Runs a program to its end; what it prints if it succeeds, else what it complains about.
+async fn run(mut command: Command, input: &str) -> std::io::Result<Result<String, String>> {
+    let mut child = command.spawn()?;
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let write = async {
+        if let Some(mut pipe) = stdin {
+            // One that refuses its arguments does not read; its complaint says more than the broken pipe.
+            let _ = pipe.write_all(format!("{input}\n").as_bytes()).await;
+        }
     };
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    let ((), printed, complaint) = tokio::join!(write, text(stdout), text(stderr));
+    let (printed, complaint) = (printed?, complaint?);
+    if printed.len() > MOST || complaint.len() > MOST {
+        return Ok(Err(format!("it says more than {MOST} bytes")));
+    }
+    let status = child.wait().await?;
+    Ok(if status.success() { Ok(printed) } else { Err(complaint) })
+}
+
+/// What comes from a pipe, and one byte too much at most.
+async fn text(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        pipe.take(u64::try_from(MOST).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes).await?;
+    }
+    Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::replicas::Replica;
 use super::sum::Sum;
 use crate::screen::{Screen, Tone, printable};
 use tollward_policy::inquiry::{Counts, LimitState};
+use tollward_policy::limits::OnStoreFailure;
 
 /// Cells of a bar.
 const CELLS: u32 = 20;
@@ -46,27 +47,28 @@ fn row(state: &LimitState, width: usize, screen: &Screen) -> String {
 
 fn title(state: &LimitState) -> String {
     let about = state.about.as_ref().map(|about| format!(" {about}")).unwrap_or_default();
-    printable(&format!("{} [{}]{about}", state.limit, state.tier))
+    let tier = if state.tier.is_empty() { String::new() } else { format!(" [{}]", state.tier) };
+    printable(&format!("{}{tier}{about}", state.limit))
 }
 
 fn standing(state: &LimitState, screen: &Screen) -> String {
     let rate = match state.counts {
         Counts::Requests { requests, window_seconds } => {
-            format!("{requests} in {}", time(window_seconds.saturating_mul(1000)))
+            let whose = if state.in_store { ", in the store" } else { "" };
+            format!("{requests} in {}{whose}", time(window_seconds.saturating_mul(1000)))
         }
         Counts::Open {} => "open at once".to_owned(),
     };
     let Some(left) = state.left else {
-        let why = if state.needs.is_empty() {
-            "counted in the store, of which replicas keep nothing".to_owned()
-        } else {
-            format!("also depends on {}", state.needs.join(", "))
+        let why = match &state.store_error {
+            Some(error) => format!(", {}: {error}", meanwhile(state.on_store_failure)),
+            None => format!("; also depends on {}", state.needs.join(", ")),
         };
         let empty = "·".repeat(usize::try_from(CELLS).unwrap_or_default());
         return format!(
             "{empty}     ?/{:<5} {}",
             state.most,
-            screen.paint(Tone::Quiet, &printable(&format!("{rate}; {why}")))
+            screen.paint(Tone::Quiet, &printable(&format!("{rate}{why}")))
         );
     };
     let (bar, tone) = bar(left, state.most);
@@ -76,6 +78,16 @@ fn standing(state: &LimitState, screen: &Screen) -> String {
         None => String::new(),
     };
     format!("{} {left:>5}/{:<5} {rate}{when}", screen.paint(tone, &bar), state.most)
+}
+
+/// What becomes of calls that a store does not count.
+fn meanwhile(decision: Option<OnStoreFailure>) -> &'static str {
+    match decision {
+        Some(OnStoreFailure::Local) => "which does not tell; each replica counts by its part while it fails",
+        Some(OnStoreFailure::Deny) => "which does not tell; calls are refused while it fails",
+        Some(OnStoreFailure::Allow) => "which does not tell; calls pass uncounted while it fails",
+        None => "which does not tell",
+    }
 }
 
 /// What is left, as a bar. Anything that is left shows, and nothing left is empty.
@@ -120,7 +132,9 @@ mod tests {
             sum(&json!({})),
             sum(&json!({"about": "search", "left": 0, "retryAfterMillis": 2400})),
             sum(&json!({"limit": "p/open", "counts": "Open", "most": 4, "left": 4, "fullAfterMillis": 0})),
-            sum(&json!({"left": null, "inStore": true})),
+            sum(&json!({"inStore": true})),
+            sum(&json!({"left": null, "inStore": true, "storeError": "it is away", "onStoreFailure": "Deny"})),
+            sum(&json!({"limit": "p/failed-authentication", "tier": ""})),
             sum(&json!({"left": null, "needs": ["--client ID"]})),
         ];
         table(&sums, &screen);
@@ -134,14 +148,16 @@ mod tests {
                 "p/calls [basic] ████████░░░░░░░░░░░░ 40/100 1000 in 1h; full in 4m",
                 "p/calls [basic] search ░░░░░░░░░░░░░░░░░░░░ 0/100 1000 in 1h; next in 3s",
                 "p/open [basic] ████████████████████ 4/4 open at once",
+                "p/calls [basic] ████████░░░░░░░░░░░░ 40/100 1000 in 1h, in the store; full in 4m",
                 &format!(
-                    "p/calls [basic] {quiet} ?/100 1000 in 1h; counted in the store, of which replicas keep nothing"
+                    "p/calls [basic] {quiet} ?/100 1000 in 1h, in the store, which does not tell; calls are refused while it fails: it is away"
                 ),
+                "p/failed-authentication ████████░░░░░░░░░░░░ 40/100 1000 in 1h; full in 4m",
                 &format!("p/calls [basic] {quiet} ?/100 1000 in 1h; also depends on --client ID"),
             ]
         );
         let columns = |line: &str| line.chars().position(|letter| "█░·".contains(letter));
-        assert!(text.lines().skip(1).all(|line| columns(line) == Some(26)), "the bars stand below each other: {text}");
+        assert!(text.lines().skip(1).all(|line| columns(line) == Some(27)), "the bars stand below each other: {text}");
         let (screen, printed) = self::screen();
         table(&[], &screen);
         assert_eq!(printed.text(), "no limit is about these calls\n");

@@ -43,9 +43,10 @@ pub(super) fn sum(replicas: &[Replica]) -> Vec<Sum> {
             let parts = answers.iter().filter_map(|answer| {
                 let mut of = answer.limits.iter().filter(|state| name(state) == wanted);
                 let same = of.clone().find(|state| state.about == about);
-                same.cloned().or_else(|| of.next().map(untouched))
+                same.cloned().or_else(|| of.next().filter(|state| !state.in_store).map(untouched))
             });
-            sums.extend(together(parts.collect(), about));
+            let parts = parts.collect();
+            sums.extend(together(parts, about));
         }
     }
     sums
@@ -56,11 +57,22 @@ fn untouched(other: &LimitState) -> LimitState {
     LimitState { left: other.left.map(|_| other.most), full_after_millis: 0, retry_after_millis: None, ..other.clone() }
 }
 
+/// What the store told any of them is what it says of all; of several answers the one with the least left.
+fn of_store(parts: Vec<LimitState>, about: Option<String>) -> Option<Sum> {
+    let replicas = parts.len();
+    let least = parts.into_iter().min_by_key(|part| (part.left.is_none(), part.left))?;
+    Some(Sum { state: LimitState { about, ..least }, replicas })
+}
+
 fn together(parts: Vec<LimitState>, about: Option<String>) -> Option<Sum> {
+    if parts.iter().any(|part| part.in_store) {
+        // A replica that was not told yet of the store counts what it forgets soon.
+        return of_store(parts.into_iter().filter(|part| part.in_store).collect(), about);
+    }
     let replicas = parts.len();
     let mut parts = parts.into_iter();
     let mut whole = LimitState { about, ..parts.next()? };
-    for part in parts.filter(|part| !part.in_store) {
+    for part in parts {
         whole.most = whole.most.saturating_add(part.most);
         whole.left = whole.left.zip(part.left).map(|(one, other)| one.saturating_add(other));
         whole.full_after_millis = whole.full_after_millis.max(part.full_after_millis);
@@ -119,10 +131,21 @@ mod tests {
 
     #[test]
     fn a_count_in_a_store_is_one_for_all() {
-        let mut stored = state(None, None);
-        stored["inStore"] = json!(true);
-        let sums = sum(&[replica("a", &json!([stored.clone()])), replica("b", &json!([stored]))]);
+        let stored = |about, left| {
+            let mut stored = state(about, left);
+            stored["inStore"] = json!(true);
+            stored
+        };
+        let (silent, told) = (stored(None, None), stored(None, Some(2)));
+        let sums = sum(&[replica("a", &json!([silent])), replica("b", &json!([told.clone()]))]);
+        assert_eq!(short(&sums), [(None, 5, Some(2), None)], "one that could be asked tells for all");
+        let sums = sum(&[replica("a", &json!([silent.clone()])), replica("b", &json!([silent]))]);
         assert_eq!(short(&sums), [(None, 5, None, None)]);
+        let sums = sum(&[replica("a", &json!([told.clone()])), replica("b", &json!([stored(None, Some(1))]))]);
+        assert_eq!(short(&sums), [(None, 5, Some(1), None)]);
+        // A replica that knows none of the names has nothing to add.
+        let sums = sum(&[replica("a", &json!([told])), replica("b", &json!([stored(Some("x"), Some(3))]))]);
+        assert_eq!(short(&sums), [(Some("x"), 5, Some(3), None)]);
         assert!(sum(&[Replica { name: "a".into(), answer: None, error: Some("gone".into()) }]).is_empty());
     }
 }

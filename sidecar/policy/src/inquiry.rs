@@ -4,7 +4,9 @@
 //! does not know: nothing here opens anything. A question with fields that the data plane does not know is refused, since it
 //! would be answered for somebody else.
 
+use crate::limits::OnStoreFailure;
 use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -30,7 +32,7 @@ pub struct Inquiry {
     pub client: Option<String>,
     /// Claims by which tiers and tenants are told.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub claims: BTreeMap<String, String>,
+    pub claims: BTreeMap<String, Claim>,
     /// The address that the caller connects from, for limits that count by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
@@ -43,6 +45,25 @@ pub struct Inquiry {
     /// Resources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<String>,
+}
+
+/// A claim's value. Limits tell the text `7` from the number 7, and read no other kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Claim {
+    /// A text.
+    Text(String),
+    /// A number.
+    Number(Number),
+}
+
+impl From<Claim> for Value {
+    fn from(claim: Claim) -> Self {
+        match claim {
+            Claim::Text(text) => Self::String(text),
+            Claim::Number(number) => Self::Number(number),
+        }
+    }
 }
 
 /// How the caller's limits stand at one replica.
@@ -79,7 +100,7 @@ pub struct LimitState {
     pub server: String,
     /// `policy/limit`.
     pub limit: String,
-    /// The caller's tier.
+    /// The caller's tier; empty for what is counted before it is known who calls.
     pub tier: String,
     /// The tool, resource, prompt or method, where calls of each are counted apart or it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,7 +110,7 @@ pub struct LimitState {
     pub counts: Counts,
     /// The most at once.
     pub most: u32,
-    /// How many may come at once now; none if this replica can't tell.
+    /// How many may come at once now; none if that is not known, for a reason that `needs` or `storeError` has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<u32>,
     /// Milliseconds until the most may come at once again.
@@ -97,9 +118,15 @@ pub struct LimitState {
     /// Milliseconds until one may come, if none may now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_millis: Option<u64>,
-    /// True if all replicas count it together in a store, so that this replica does not know.
+    /// True if all replicas count it together in a store: what this one says of it is what the store says of all.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_store: bool,
+    /// What is wrong with the store, if it could not be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_error: Option<String>,
+    /// What becomes of calls while it does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_store_failure: Option<OnStoreFailure>,
     /// What has to be known of the caller besides, as the command's options.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,

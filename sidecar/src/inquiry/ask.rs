@@ -1,12 +1,13 @@
-//! Asking a process that runs on this machine, by its socket.
+//! Asking a process that runs on this machine, by its socket. The question comes on standard input: a command line is seen by whoever
+//! lists processes, and by the audit log of a cluster that runs it.
 
 use serde_json::Value;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tollward_policy::inquiry::{Inquiry, MAX_ANSWER};
+use tollward_policy::inquiry::{Inquiry, MAX_ANSWER, MAX_QUESTION};
 
 /// How long one read or write may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +32,13 @@ pub enum AskError {
     /// It answers something else.
     #[error("the process answers with something that is no answer")]
     Nonsense,
+}
+
+/// Reads a question: one line, so that nobody has to close what it comes by. What is too long is cut, and no question.
+pub fn read_question(input: impl BufRead) -> std::io::Result<String> {
+    let mut question = String::new();
+    input.take(u64::try_from(MAX_QUESTION).unwrap_or(u64::MAX)).read_line(&mut question)?;
+    Ok(question)
 }
 
 /// Asks, and gives the answer as JSON. What is no question is not sent.

@@ -1,6 +1,7 @@
 //! The caller that a question is about, and what of him is not known.
 
 use crate::address::network_of;
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tollward_policy::inquiry::Inquiry;
@@ -73,8 +74,8 @@ impl<'a> Caller<'a> {
             _ => None,
         };
         let claim = |name: &&str| {
-            let value = claims.get(*name).cloned().unwrap_or_else(|| made_up(Fact::Claim(name)));
-            ((*name).to_owned(), value.into())
+            let given = claims.get(*name).cloned().map(Value::from);
+            ((*name).to_owned(), given.unwrap_or_else(|| made_up(Fact::Claim(name)).into()))
         };
         Principal::Token(Arc::new(TokenPrincipal {
             provider: String::new(),

@@ -1,5 +1,6 @@
 //! One limit of one tier: its rate, its counts and the time.
 
+use super::look::Look;
 use super::refused::Refused;
 use super::table::Table;
 use governor::clock::{Clock, Reference as _};
@@ -47,6 +48,11 @@ impl<C: Clock> Bucket<C> {
     /// Whether one request would pass now, or when it would.
     pub fn look(&self, key: &str) -> Result<Admitted, Duration> {
         self.table.look(key, &self.rate, self.timer.now())
+    }
+
+    /// How the key stands.
+    pub fn stands(&self, key: &str) -> Look {
+        Look::of(&self.rate, self.look(key))
     }
 
     /// What is still owed of such a charge, at most.

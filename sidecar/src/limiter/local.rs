@@ -1,6 +1,7 @@
 //! Counts in this process.
 
 use super::bucket::Bucket;
+use super::look::Look;
 use super::refused::Refused;
 use super::standing::Standing;
 use super::store::{Charged, Charging, LimitStore, Refusal, at_once};
@@ -22,6 +23,12 @@ impl<C: Clock> Local<C> {
     /// The counts of one limit and tier.
     pub(super) fn bucket(&self, slot: usize) -> Option<&Bucket<C>> {
         self.buckets.get(slot)
+    }
+
+    /// How the count of a charge stands. One without state refuses.
+    pub(super) fn look(&self, charge: &Charge<'_>) -> Look {
+        let nothing = || Look { left: 0, full_after: charge.rate.window, retry_after: Some(charge.rate.window) };
+        self.bucket(charge.slot).map_or_else(nothing, |bucket| bucket.stands(&charge.key))
     }
 
     /// Charges all of these or none.

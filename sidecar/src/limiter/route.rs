@@ -3,6 +3,7 @@
 use super::bucket::Bucket;
 use super::concurrency::{Open, Permit};
 use super::local::Local;
+use super::look::Look;
 use super::shared::{RouteStores, StoreStatus};
 use super::standing::{CountedBy, Standing};
 use super::store::{Charging, LimitStore as _};
@@ -96,6 +97,19 @@ where
             return Either::Right(Box::pin(self.stores.charge(&self.local, charges)));
         }
         self.local.charge(charges)
+    }
+
+    /// How the count of each charge stands, or why its store does not tell. Charges nothing, and begins no count.
+    pub async fn look(&self, charges: &[Charge<'_>]) -> Vec<Result<Look, String>> {
+        let mut stored = self.stores.look(charges).await;
+        charges
+            .iter()
+            .enumerate()
+            .map(|(position, charge)| match stored.remove(&position) {
+                Some(look) => look,
+                None => Ok(self.local.look(charge)),
+            })
+            .collect()
     }
 
     /// Gives back what this replica admitted so long ago, for a call that goes no further.

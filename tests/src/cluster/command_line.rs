@@ -24,10 +24,17 @@ fn binary() -> PathBuf {
     binary
 }
 
+/// Where it finds the cluster's kubectl first.
+fn search_path() -> std::ffi::OsString {
+    let folder = std::env::var_os("TOLLWARD_CLUSTER_BIN").map(PathBuf::from);
+    let before = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(folder.into_iter().chain(std::env::split_paths(&before))).expect("folders have no colon")
+}
+
 /// Runs `tollward` with the kubeconfig of the environment, or of that file.
 pub fn tollward(arguments: &[&str], kubeconfig: Option<&Path>) -> Typed {
     let mut command = Command::new(binary());
-    command.args(arguments).stdin(Stdio::null());
+    command.args(arguments).stdin(Stdio::null()).env("PATH", search_path());
     if let Some(path) = kubeconfig {
         command.env("KUBECONFIG", path);
     }

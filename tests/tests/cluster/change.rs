@@ -1,5 +1,6 @@
 //! A change of policy reaches every running sidecar, without a restart.
 
+use crate::limits::are_shown_for_each_replica;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tollward_policy::reason::Reason;
@@ -33,6 +34,7 @@ async fn an_edit_is_enforced_by_every_replica_without_a_restart() {
     let (pods, doors) = (tenant.pods(SERVER).await, tenant.doors(SERVER).await);
     assert_eq!(doors.len(), 2);
     everywhere(&doors, 200, "").await;
+    are_shown_for_each_replica(&tenant, &doors).await;
 
     let deny = json!({"name": "closed", "match": {"tools": ["get_product"]}, "action": "Deny"});
     let denied = manifests.clone().rule(deny);

@@ -1,5 +1,6 @@
 //! Pods that are replaced, that can't start, and that crash: callers notice none of it, and the policy holds.
 
+use crate::limits::are_shown_after_a_crash;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt as _;
@@ -128,5 +129,6 @@ async fn a_sidecar_that_crashed_comes_back_with_its_policy() {
     let refused = door.tool(&token, "add_to_cart", json!({"sku": "TEA-001", "quantity": 1})).await;
     assert_eq!(refused.reason(), Reason::ScopeInsufficient.code(), "{}", refused.text());
     assert_eq!(door.tool("no-token", "get_product", json!({})).await.status, 401);
+    are_shown_after_a_crash(&tenant).await;
     tenant.end().await;
 }

@@ -145,3 +145,81 @@ async fn what_is_no_question_is_refused_and_the_next_one_is_answered() {
     world.sidecar.drain().await;
     assert!(!socket.exists(), "it goes with the process");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_connects_and_says_nothing_keeps_nobody_else_waiting() {
+    let (world, socket, _folder) = world(&[limit("calls", &["Subject"], 3)]).await;
+    let _silent: Vec<_> = (0..3).map(|_| UnixStream::connect(&socket).expect("the socket is there")).collect();
+    let started = std::time::Instant::now();
+    asked(&socket, json!({"subject": "alice"})).await;
+    assert!(started.elapsed() < std::time::Duration::from_secs(4), "{:?}", started.elapsed());
+    world.end();
+}
+
+#[tokio::test]
+async fn asking_begins_no_count() {
+    let (world, socket, _folder) = world(&[limit("calls", &["Subject"], 3)]).await;
+    world.passed(Wire::Http1, &Call::tool(Era::Modern, "get_product").token(&world.token())).await;
+    let keys = || {
+        let metrics = world.sidecar.metrics();
+        let of: Vec<_> =
+            metrics.lines().filter(|it| it.starts_with("tollward_ratelimit_keys")).map(str::to_owned).collect();
+        assert!(!of.is_empty(), "{metrics}");
+        of
+    };
+    let before = keys();
+    for number in 0..50 {
+        asked(&socket, json!({"subject": format!("nobody-{number}"), "tools": [format!("tool-{number}")]})).await;
+    }
+    assert_eq!(keys(), before);
+    world.end();
+}
+
+#[tokio::test]
+async fn what_an_address_may_do_before_authentication_is_shown_for_the_address_alone() {
+    let before = json!({"policy": "door", "tiers": {"default": "basic"}, "beforeAuthentication": {
+        "requests": {"requests": 60, "windowSeconds": 36_000, "burst": 50},
+        "failures": {"requests": 9, "windowSeconds": 36_000, "burst": 4}}});
+    let mut world = World::with(|config| {
+        config.routes[0].rate_limits = vec![serde_json::from_value(before).expect("a policy of the right shape")];
+    })
+    .await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("inquiry.sock");
+    world.sidecar.answer_inquiries(&socket);
+    let call = Call::tool(Era::Modern, "get_product");
+    world.passed(Wire::Http1, &call.clone().token(&world.token())).await;
+    world.send(Wire::Http1, &call.token("not-a-token")).await;
+    let answer = asked(&socket, json!({"address": "127.0.0.1"})).await;
+    assert_eq!(find(&answer, "door/before-authentication", None).left, Some(48), "{answer:#?}");
+    let failures = find(&answer, "door/failed-authentication", None);
+    assert_eq!((failures.left, failures.tier.as_str()), (Some(3), ""));
+    let other = asked(&socket, json!({"address": "192.0.2.7"})).await;
+    assert_eq!(find(&other, "door/failed-authentication", None).left, Some(4));
+    let nobody = asked(&socket, json!({"subject": "alice"})).await;
+    assert_eq!(find(&nobody, "door/failed-authentication", None).needs, ["--address ADDRESS"]);
+    world.end();
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_a_number_is_another_one_than_the_same_text() {
+    let mut world = World::with(|config| {
+        let policy = json!({"policy": "p", "tiers": {"default": "basic"}, "tenantClaim": "org", "limits": [limit("org", &["Tenant"], 3)]});
+        config.routes[0].rate_limits = vec![serde_json::from_value(policy).expect("a policy of the right shape")];
+    })
+    .await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("inquiry.sock");
+    world.sidecar.answer_inquiries(&socket);
+    let token = world.issuer.token().with_claim("org", 7).mint();
+    world.passed(Wire::Http1, &Call::tool(Era::Modern, "get_product").token(&token)).await;
+    let left = async |claim: Value| {
+        let answer =
+            asked(&socket, json!({"subject": "alice", "claims": {"org": claim}, "tools": ["get_product"]})).await;
+        find(&answer, "p/org", Some("get_product")).left
+    };
+    assert_eq!((left(json!(7)).await, left(json!("7")).await), (Some(2), Some(3)));
+    let unsaid = asked(&socket, json!({"subject": "alice", "tools": ["get_product"]})).await;
+    assert_eq!(find(&unsaid, "p/org", Some("get_product")).needs, ["--claim org=VALUE"]);
+    world.end();
+}

@@ -60,6 +60,11 @@ struct Reference {
 }
 
 impl Reference {
+    /// What is owed to a count, in nanoseconds.
+    fn owed(&self, count: usize, now: u64) -> u64 {
+        self.rates[count].settle(self.arrivals.get(&count).copied().unwrap_or_default(), now) - now
+    }
+
     /// The refusing position and its wait in nanoseconds, or the debts.
     fn charge(&mut self, counts: &[usize], cost: u32, now: u64) -> Result<Vec<u64>, (usize, u64)> {
         let mut charged = Vec::new();
@@ -127,7 +132,7 @@ fn micros(rate: Rate) -> u64 {
 }
 
 fn history(real: &mut Real, steps: &[Step], salt: u32) {
-    let (charge, refund) = (script("charge.lua"), script("refund.lua"));
+    let [charge, refund, look] = ["charge.lua", "refund.lua", "look.lua"].map(script);
     let all = rates();
     let mut reference = Reference { rates: all.clone(), arrivals: HashMap::new() };
     let mut now = 1_700_000_000_000_000_u64;
@@ -149,6 +154,10 @@ fn history(real: &mut Real, steps: &[Step], salt: u32) {
                         [micros(rate) * u64::from(*cost), micros(rate) * u64::from(rate.burst.get())]
                     })
                     .collect();
+                let tolerances: Vec<_> = numbers.iter().skip(1).step_by(2).copied().collect();
+                let looked: Vec<u64> = redis::from_redis_value(real.run(&look, &keys, &tolerances, now)).unwrap();
+                let owed: Vec<_> = counts.iter().map(|count| reference.owed(*count, now * 1000) / 1000).collect();
+                assert_eq!(looked, owed, "{step:?} at {now}");
                 let answer: Vec<u64> = redis::from_redis_value(real.run(&charge, &keys, &numbers, now)).unwrap();
                 match reference.charge(counts, *cost, now * 1000) {
                     Ok(owed) => {

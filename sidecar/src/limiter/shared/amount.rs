@@ -4,6 +4,7 @@
 //! So times are whole microseconds, rounded up as in `policy::limits::rate`, and a debt is at most [`LONGEST`]: the sum of now,
 //! a debt and an increment stays exact until the year 2112.
 
+use crate::limiter::look::Look;
 use std::time::Duration;
 use tollward_policy::limits::Rate;
 
@@ -46,6 +47,16 @@ impl Amount {
         u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
     }
 
+    /// How a count stands to which that much is owed.
+    pub(super) fn look(&self, owed: u64) -> Look {
+        let over = owed.saturating_add(self.emission).saturating_sub(self.tolerance);
+        Look {
+            left: self.remaining(owed),
+            full_after: Self::time(owed),
+            retry_after: (over > 0).then(|| Self::time(over)),
+        }
+    }
+
     /// Time until what is owed is refilled, or anything else of the store's times.
     pub(super) fn time(micros: u64) -> Duration {
         Duration::from_micros(micros)
@@ -69,6 +80,12 @@ mod tests {
         let amount = Amount::of(&rate(1000, 3600, 100), 1);
         assert_eq!((amount.increment, amount.tolerance), (4_000_000, 400_000_000));
         assert_eq!((amount.remaining(0), amount.remaining(4_000_000), amount.remaining(400_000_000)), (100, 99, 0));
+        let stands = |owed| {
+            let look = amount.look(owed);
+            (look.left, look.full_after.as_secs(), look.retry_after.map(|wait| wait.as_secs()))
+        };
+        assert_eq!([stands(0), stands(396_000_000)], [(100, 0, None), (1, 396, None)]);
+        assert_eq!([stands(397_000_000), stands(400_000_000)], [(0, 397, Some(1)), (0, 400, Some(4))]);
         let thirds = rate(4, 1, 1);
         assert_eq!(Amount::of(&thirds, 1).increment, 333_334);
         let fast = Amount::of(&rate(4_000_000_000, 1, 1), 1);

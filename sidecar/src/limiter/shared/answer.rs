@@ -45,6 +45,14 @@ pub(super) fn read(answer: &Value, amounts: &[Amount]) -> Result<Verdict, Troubl
     }
 }
 
+/// Reads what is owed to each of these counts, in microseconds: never more than may be.
+pub(super) fn read_owed(answer: &Value, amounts: &[Amount]) -> Result<Vec<u64>, Trouble> {
+    let Value::Array(items) = answer else { return Err(Trouble::Answer) };
+    let owed: Vec<u64> = items.iter().map(number).collect::<Option<_>>().ok_or(Trouble::Answer)?;
+    let possible = owed.iter().zip(amounts).all(|(owed, amount)| *owed <= amount.tolerance);
+    if possible && owed.len() == amounts.len() { Ok(owed) } else { Err(Trouble::Answer) }
+}
+
 fn number(item: &Value) -> Option<u64> {
     if let Value::Int(number) = item { u64::try_from(*number).ok() } else { None }
 }
@@ -60,15 +68,19 @@ mod tests {
         Value::Array(numbers.iter().copied().map(Value::Int).collect())
     }
 
-    /// About two charges that each take 10 of 100.
-    fn read(answer: &Value) -> Result<Verdict, Trouble> {
+    /// Two charges that each take 10 of 100,000.
+    fn amounts() -> [Amount; 2] {
         let rate = json!({"requests": 110_000, "windowSeconds": 1, "burst": 10_000});
         let limit = json!({"name": "l", "match": {}, "tiers": {"basic": rate}});
         let policy = json!({"policy": "p", "tiers": {"default": "basic"}, "limits": [limit]});
         let rate = LimitSet::compile(&[serde_json::from_value(policy).unwrap()]).unwrap().rates()[0].rate;
         let amount = Amount::of(&rate, 1);
         assert_eq!((amount.increment, amount.tolerance), (10, 100_000));
-        super::read(answer, &[amount, amount])
+        [amount, amount]
+    }
+
+    fn read(answer: &Value) -> Result<Verdict, Trouble> {
+        super::read(answer, &amounts())
     }
 
     #[test]
@@ -76,6 +88,16 @@ mod tests {
         assert_eq!(read(&array(&[0, 3, 5, 100_000])), Ok(Verdict::Admitted { at: 3, owed: vec![5, 100_000] }));
         assert_eq!(read(&array(&[2, 10, 5, 7])), Ok(Verdict::Refused { position: 1, wait: 10, owed: vec![5, 7] }));
         assert_eq!(read(&array(&[1, 9, 5])), Ok(Verdict::Refused { position: 0, wait: 9, owed: vec![5] }));
+    }
+
+    #[test]
+    fn what_is_owed_is_a_number_for_each_count_and_no_more_than_may_be() {
+        let read = |answer: &Value| super::read_owed(answer, &amounts());
+        assert_eq!(read(&array(&[0, 100_000])), Ok(vec![0, 100_000]));
+        let wrong = [&[][..], &[1], &[1, 2, 3], &[1, -2], &[1, 100_001]].map(array);
+        for answer in [Value::Nil, Value::Int(0)].iter().chain(&wrong) {
+            assert_eq!(read(answer), Err(Trouble::Answer), "{answer:?}");
+        }
     }
 
     #[test]

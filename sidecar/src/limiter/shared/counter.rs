@@ -13,6 +13,7 @@ use super::measure::{Instruments, place};
 use super::script::{self, Question};
 use super::trouble::Trouble;
 use crate::clock::Clock;
+use crate::limiter::look::Look;
 use crate::limiter::standing::{CountedBy, Standing};
 use opentelemetry::KeyValue;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -125,8 +126,7 @@ impl SharedStore {
         if let Some(refused) = self.known(charges, &question, now) {
             return Ok(Counted::Refused(vec![refused]));
         }
-        let limit = charges.iter().filter_map(|charge| Some(charge.shared?.store.deadline)).min().unwrap_or_default();
-        let verdict = self.ask(&question, now, limit).await;
+        let verdict = self.ask(&question, now, shortest(charges)).await;
         if let (Err(trouble), Some(instruments)) = (&verdict, self.instruments.get()) {
             instruments.failed(&self.place, trouble.code());
         }
@@ -148,6 +148,23 @@ impl SharedStore {
             let _ = tokio::time::timeout(REFUND, script::refund(&mut connection, &question, &paid)).await;
             drop(turn);
         });
+    }
+
+    /// How the counts of these charges stand, within the shortest of their deadlines. Whoever looks changes nothing: not what is
+    /// counted, and not what is thought of the store.
+    pub(super) async fn look(&self, server: &str, charges: &[Charge<'_>]) -> Result<Vec<Look>, Trouble> {
+        let question = self.question(server, charges);
+        let limit = shortest(charges);
+        let deadline = Instant::now() + limit;
+        let _turn = self.waiting.try_acquire().map_err(|_| Trouble::Busy)?;
+        let open = timeout_at(deadline, self.line.open()).await.map_err(|_| Trouble::Opening)??;
+        let mut connection = open.connection();
+        let answered = timeout_at(deadline, script::look(&mut connection, &question)).await;
+        let answered = answered.map_err(|_| Trouble::Late(limit))?;
+        let answer = answered.map_err(|error| Trouble::of(&error, &self.store.address, self.store.mode))?;
+        let amounts: Vec<_> = question.counts.iter().map(|(_, amount)| *amount).collect();
+        let owed = answer::read_owed(&answer, &amounts)?;
+        Ok(amounts.iter().zip(owed).map(|(amount, owed)| amount.look(owed)).collect())
     }
 
     fn question(&self, server: &str, charges: &[Charge<'_>]) -> Question {
@@ -232,6 +249,11 @@ impl std::fmt::Debug for SharedStore {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("SharedStore").field("store", &self.store).finish_non_exhaustive()
     }
+}
+
+/// As long the most impatient of their policies waits.
+fn shortest(charges: &[Charge<'_>]) -> Duration {
+    charges.iter().filter_map(|charge| Some(charge.shared?.store.deadline)).min().unwrap_or_default()
 }
 
 fn standing(charge: &Charge<'_>, amount: &Amount, owed: u64) -> Standing {

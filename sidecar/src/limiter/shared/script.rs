@@ -1,4 +1,4 @@
-//! The two scripts, as commands. One charges all limits of a call in one round trip; the other gives a charge back.
+//! The scripts, as commands. One charges all limits of a call in one round trip, one gives a charge back, and one only looks.
 //!
 //! They are called by their digests. A store that does not know one yet, or was told to forget it, is given the whole text
 //! once by the call that finds out.
@@ -12,6 +12,8 @@ use std::sync::LazyLock;
 static CHARGE: LazyLock<Named> = LazyLock::new(|| Named::new(include_str!("charge.lua")));
 /// Gives back.
 static REFUND: LazyLock<Named> = LazyLock::new(|| Named::new(include_str!("refund.lua")));
+/// Looks.
+static LOOK: LazyLock<Named> = LazyLock::new(|| Named::new(include_str!("look.lua")));
 
 /// What is asked of a store: names of counts, and what is to be done to each.
 #[derive(Debug, Clone)]
@@ -60,6 +62,12 @@ pub(super) async fn refund(
     let numbers: Vec<_> =
         question.counts.iter().zip(paid).flat_map(|((_, amount), paid)| [amount.increment, *paid]).collect();
     run(connection, &REFUND, question, &numbers).await
+}
+
+/// Says what is owed to every count of the question. Takes no right that charging does not take.
+pub(super) async fn look(connection: &mut MultiplexedConnection, question: &Question) -> Result<Value, RedisError> {
+    let numbers: Vec<_> = question.counts.iter().map(|(_, amount)| amount.tolerance).collect();
+    run(connection, &LOOK, question, &numbers).await
 }
 
 async fn run(

@@ -5,10 +5,12 @@ use super::counter::{Counted, SharedStore};
 use super::line::StoreStatus;
 use super::trouble::Trouble;
 use crate::limiter::local::Local;
+use crate::limiter::look::Look;
 use crate::limiter::refused::Cause;
 use crate::limiter::standing::{CountedBy, Standing};
 use crate::limiter::store::{Charged, Refusal};
 use governor::clock::Clock;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 use tollward_policy::limits::{Charge, OnStoreFailure};
@@ -66,6 +68,28 @@ impl RouteStores {
             }
         }
         Ok(together(taken).collect())
+    }
+
+    /// How the counts of those charges stand that a store counts, by their positions, or what is wrong with it; each store is
+    /// asked once.
+    pub(crate) async fn look(&self, charges: &[Charge<'_>]) -> HashMap<usize, Result<Look, String>> {
+        let mut looks = HashMap::new();
+        for (store, counter) in self.stores.iter().enumerate() {
+            let of = |charge: &Charge<'_>| charge.shared.is_some_and(|shared| shared.store.store == store);
+            let (positions, own): (Vec<_>, Vec<_>) =
+                charges.iter().cloned().enumerate().filter(|(_, charge)| of(charge)).unzip();
+            if own.is_empty() {
+                continue;
+            }
+            match counter.look(&self.server, &own).await {
+                Ok(found) => looks.extend(positions.into_iter().zip(found.into_iter().map(Ok))),
+                Err(trouble) => {
+                    let told = trouble.public_message();
+                    looks.extend(positions.into_iter().map(|position| (position, Err(told.clone()))));
+                }
+            }
+        }
+        looks
     }
 
     /// As they come: `LimitSet::charges` has what this replica counts by itself first, since it costs nothing to ask, and
