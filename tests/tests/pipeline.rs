@@ -44,6 +44,8 @@ mod discovery;
 mod draining;
 #[path = "pipeline/envelope.rs"]
 mod envelope;
+#[path = "pipeline/fetches.rs"]
+mod fetches;
 #[path = "pipeline/forwarding.rs"]
 mod forwarding;
 #[path = "pipeline/http2.rs"]

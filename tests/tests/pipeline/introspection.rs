@@ -18,7 +18,7 @@ use tollward_tests::world::{CELLS, Refusal, World};
 const SECRET_FILE: &str = "introspection-secret";
 
 /// Lets the first provider introspect.
-fn introspect(config: &mut SidecarConfig, file: &ConfigFile, tokens: IntrospectedTokens) {
+pub(super) fn introspect(config: &mut SidecarConfig, file: &ConfigFile, tokens: IntrospectedTokens) {
     let secret_file = file.beside(SECRET_FILE, &format!("{SECRET}\n"));
     let authentication = ClientAuthentication::Basic;
     let client = IntrospectionClient { id: CLIENT.into(), authentication, secret_file };

@@ -14,7 +14,7 @@ use tollward_policy::config::SidecarConfig;
 use tollward_policy::operation::Era;
 use tollward_policy::reason::Reason;
 use tollward_tests::client::Wire;
-use tollward_tests::config::{AUTHORITY, ENDPOINT, PATH, PROVIDER};
+use tollward_tests::config::{AUTHORITY, ConfigFile, ENDPOINT, PATH, PROVIDER};
 use tollward_tests::deadline::eventually;
 use tollward_tests::exchange::TokenEndpoint;
 use tollward_tests::issuer::Health;
@@ -57,16 +57,17 @@ async fn sharing() -> World {
 }
 
 pub(super) async fn exchanging(endpoint: &TokenEndpoint) -> World {
-    let world = World::cold(Health::Good, |config, file| {
-        let client = json!({"id": "tollward", "secret": file.beside("secret", SECRET), "authentication": "Basic"});
-        let target =
-            json!({"type": "TokenExchange", "client": client, "audience": "catalog", "maxLifetimeSeconds": 3600});
-        identify(config, &target);
-        config.identity_providers[0].token_url = Some(endpoint.url());
-    })
-    .await;
+    let world = World::cold(Health::Good, |config, file| exchange_at(config, file, endpoint.url())).await;
     world.sidecar.ready().await;
     world
+}
+
+/// Has callers' tokens exchanged at that endpoint.
+pub(super) fn exchange_at(config: &mut SidecarConfig, file: &ConfigFile, url: String) {
+    let client = json!({"id": "tollward", "secret": file.beside("secret", SECRET), "authentication": "Basic"});
+    let target = json!({"type": "TokenExchange", "client": client, "audience": "catalog", "maxLifetimeSeconds": 3600});
+    identify(config, &target);
+    config.identity_providers[0].token_url = Some(url);
 }
 
 /// Fails if any piece of a signature that the issuer ever made is in what reached the MCP server.

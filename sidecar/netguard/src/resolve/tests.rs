@@ -1,19 +1,29 @@
-//! The system resolver against a name server of our own on loopback.
+//! The system resolver against a name server of our own on loopback, alone and below a dialer.
 
 use super::{Resolve, ResolveError, SystemResolver};
+use crate::dial::{DialError, Dialer};
+use crate::policy::{Allowance, DialPolicy};
+use crate::scheme::Scheme;
+use crate::target::Target;
+use crate::trust::TrustRoots;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::proto::rr::Name;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 
 /// What the name server does with every question.
 #[derive(Clone)]
 enum Answer {
     Addresses(Vec<IpAddr>),
+    /// The first address to the first question for IPv4, the second to every later one, with a time to live of nothing.
+    Rebinding([IpAddr; 2]),
+    /// An alias of another name, and that name's address.
+    Alias(&'static str, IpAddr),
     NoSuchName,
     Refused,
     Silence,
@@ -23,6 +33,8 @@ enum Answer {
 struct NameServer {
     address: SocketAddr,
     asked: Arc<Mutex<BTreeSet<String>>>,
+    /// How often an IPv4 address was asked for.
+    lookups: Arc<AtomicUsize>,
     _task: JoinSet<()>,
 }
 
@@ -32,19 +44,20 @@ impl NameServer {
         let address = socket.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(BTreeSet::new()));
         let mut task = JoinSet::new();
-        let names = Arc::clone(&asked);
+        let lookups = Arc::new(AtomicUsize::new(0));
+        let (names, count) = (Arc::clone(&asked), Arc::clone(&lookups));
         task.spawn(async move {
             let mut buffer = [0; 512];
             loop {
                 let (length, peer) = socket.recv_from(&mut buffer).await.unwrap();
-                let (name, reply) = reply(&buffer[..length], &answer);
+                let (name, reply) = reply(&buffer[..length], &answer, &count);
                 names.lock().unwrap().insert(name);
                 if let Some(reply) = reply {
                     socket.send_to(&reply, peer).await.unwrap();
                 }
             }
         });
-        Self { address, asked, _task: task }
+        Self { address, asked, lookups, _task: task }
     }
 
     fn resolver(&self) -> SystemResolver {
@@ -66,7 +79,7 @@ impl NameServer {
 }
 
 /// Reads the one question of a message (RFC 1035 §4) and writes the answer to it.
-fn reply(query: &[u8], answer: &Answer) -> (String, Option<Vec<u8>>) {
+fn reply(query: &[u8], answer: &Answer, lookups: &AtomicUsize) -> (String, Option<Vec<u8>>) {
     let mut labels = Vec::new();
     let mut at = 12;
     while query[at] != 0 {
@@ -76,25 +89,44 @@ fn reply(query: &[u8], answer: &Answer) -> (String, Option<Vec<u8>>) {
     }
     let question_end = at + 5;
     let wants_v6 = query[at + 2] == 28;
-    let (code, addresses) = match answer {
+    let before = if wants_v6 { 0 } else { lookups.fetch_add(1, Ordering::SeqCst) };
+    let (code, alias, all) = match answer {
         Answer::Silence => return (labels.join("."), None),
-        Answer::NoSuchName => (3, Vec::new()),
-        Answer::Refused => (5, Vec::new()),
-        Answer::Addresses(all) => (0, all.iter().filter(|address| address.is_ipv6() == wants_v6).collect()),
+        Answer::NoSuchName => (3, None, Vec::new()),
+        Answer::Refused => (5, None, Vec::new()),
+        Answer::Addresses(all) => (0, None, all.clone()),
+        Answer::Rebinding([first, later]) => (0, None, vec![if before == 0 { *first } else { *later }]),
+        Answer::Alias(name, address) => (0, Some(wire(name)), vec![*address]),
     };
-    let count = u8::try_from(addresses.len()).unwrap();
+    let addresses: Vec<_> = all.into_iter().filter(|address| address.is_ipv6() == wants_v6).collect();
+    let count = u8::try_from(addresses.len() + usize::from(alias.is_some())).unwrap();
     let mut message = query[..2].to_vec();
     message.extend([0x81, 0x80 | code, 0, 1, 0, count, 0, 0, 0, 0]);
     message.extend(&query[12..question_end]);
+    // Names of answers: the question's own, or the one that it is an alias of.
+    let mut owner = vec![0xc0, 12];
+    if let Some(name) = alias {
+        message.extend(record(&owner, 5, &name));
+        owner = name;
+    }
     for address in addresses {
-        let (kind, data) = match address {
-            IpAddr::V4(address) => (1, address.octets().to_vec()),
-            IpAddr::V6(address) => (28, address.octets().to_vec()),
-        };
-        message.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 0, 0, u8::try_from(data.len()).unwrap()]);
-        message.extend(data);
+        message.extend(match address {
+            IpAddr::V4(address) => record(&owner, 1, &address.octets()),
+            IpAddr::V6(address) => record(&owner, 28, &address.octets()),
+        });
     }
     (labels.join("."), Some(message))
+}
+
+/// A name as it stands in a message.
+fn wire(name: &str) -> Vec<u8> {
+    let labels = name.split('.').flat_map(|label| [&[u8::try_from(label.len()).unwrap()], label.as_bytes()].concat());
+    labels.chain([0]).collect()
+}
+
+/// One record that may be used again for no time at all.
+fn record(owner: &[u8], kind: u8, data: &[u8]) -> Vec<u8> {
+    [owner, &[0, kind, 0, 1, 0, 0, 0, 0, 0, u8::try_from(data.len()).unwrap()], data].concat()
 }
 
 fn ip(text: &str) -> IpAddr {
@@ -145,4 +177,47 @@ async fn localhost_is_loopback_without_a_question() {
     let found = server.resolver().resolve("localhost").await.unwrap();
     assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback), "{found:?}");
     assert_eq!(server.asked(), Vec::<String>::new());
+}
+
+/// A listener on `127.0.0.1` and one on `127.0.0.2` with the same port, and a dialer for which only the latter is allowed.
+async fn two_hosts(server: &NameServer) -> (TcpListener, TcpListener, Dialer) {
+    let internal = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = internal.local_addr().unwrap().port();
+    let good = TcpListener::bind(("127.0.0.2", port)).await.unwrap();
+    let allow = vec![Allowance { cidr: "127.0.0.2/32".parse().unwrap(), scheme: Scheme::Https }];
+    let trust = TrustRoots::system(None).unwrap();
+    let dialer = Dialer::new(DialPolicy { allow, deny: Vec::new() }, Arc::new(server.resolver()), &trust);
+    (internal, good, dialer)
+}
+
+#[tokio::test]
+async fn a_name_server_that_rebinds_a_name_is_asked_once_a_dial_and_its_answer_then_is_dialled() {
+    let server = NameServer::start(Answer::Rebinding([ip("127.0.0.2"), ip("127.0.0.1")])).await;
+    let (internal, good, dialer) = two_hosts(&server).await;
+    let port = good.local_addr().unwrap().port();
+    let target = Target::parse(&format!("https://rebind.example:{port}/")).unwrap();
+    let limit = Duration::from_secs(10);
+
+    let stream = dialer.tcp(&target, limit).await.unwrap();
+    assert_eq!(stream.peer_addr().unwrap(), good.local_addr().unwrap());
+    assert_eq!(server.lookups.load(Ordering::SeqCst), 1, "what was judged is what was dialled");
+
+    // By now the name is an internal address, and the answer was to be kept for no time.
+    for dial in 2..5 {
+        let error = dialer.tcp(&target, limit).await.unwrap_err();
+        assert!(matches!(error, DialError::Denied { .. }), "{error}");
+        assert_eq!(server.lookups.load(Ordering::SeqCst), dial);
+    }
+    let nobody = tokio::time::timeout(Duration::ZERO, internal.accept()).await;
+    assert!(nobody.is_err(), "the internal address was dialled: {nobody:?}");
+}
+
+#[tokio::test]
+async fn an_alias_of_an_internal_name_is_judged_by_its_address() {
+    let server = NameServer::start(Answer::Alias("kubernetes.default.svc", ip("127.0.0.1"))).await;
+    let (_internal, good, dialer) = two_hosts(&server).await;
+    let port = good.local_addr().unwrap().port();
+    let target = Target::parse(&format!("https://alias.example:{port}/")).unwrap();
+    let error = dialer.tcp(&target, Duration::from_secs(10)).await.unwrap_err();
+    assert!(matches!(&error, DialError::Denied { denied, .. } if denied.to_string().contains("127.0.0.1")), "{error}");
 }
