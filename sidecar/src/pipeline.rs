@@ -41,10 +41,10 @@ use crate::state::State;
 use assume::Assumed;
 use axum::body::Body;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use leftover::Leftover;
-use refuse::{refuse, size};
+use refuse::{refuse, refuse_head, size};
 use std::sync::Arc;
 use tenure::Tenure;
 use tokio_util::sync::CancellationToken;
@@ -89,7 +89,7 @@ impl Pipeline {
     /// Answers a request.
     pub async fn serve(&self, request: Request<Incoming>, peer: Arc<Peer>) -> Response<Body> {
         let (parts, mut body) = request.into_parts();
-        let leftover = Leftover::of(&parts);
+        let (leftover, is_head) = (Leftover::of(&parts), parts.method == Method::HEAD);
         let traced = self.tracing.begin(&parts.headers);
         let mut trail = self.auditor.begin(&parts, peer.address, traced.own.clone());
         let mut additions = Additions::default();
@@ -100,6 +100,7 @@ impl Pipeline {
                 response
             }
             Ok(Judged::Call(call, version)) => self.pass(*call, version, trail, &traced.inbound).await,
+            Err(denial) if is_head => refuse_head(&denial, trail),
             Err(denial) => refuse(&denial, trail),
         };
         cors::expose(&mut response, additions.cross_origin);

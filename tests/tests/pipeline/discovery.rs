@@ -61,6 +61,22 @@ async fn head_gives_the_length_of_the_metadata_and_no_body() {
 }
 
 #[tokio::test]
+async fn a_head_that_is_refused_has_the_length_of_its_refusal_and_no_body() {
+    let world = World::start().await;
+    for wire in Wire::ALL {
+        for (target, status) in [(PATH, 401), ("/none", 404)] {
+            let records = world.sidecar.records.count();
+            let reply = world.send(wire, &get(target).method(Method::HEAD)).await;
+            assert_eq!((reply.status.as_u16(), reply.body.len()), (status, 0), "{target}");
+            assert!(reply.header("content-length").parse::<u32>().unwrap() > 0, "{:?}", reply.headers);
+            let outcome = world.sidecar.records.wait_for(records + 1).await.outcome.unwrap();
+            assert_eq!((outcome.status, outcome.bytes_out), (Some(status), 0));
+        }
+    }
+    world.end();
+}
+
+#[tokio::test]
 async fn any_page_may_ask_for_metadata_without_a_token() {
     let world = World::start().await;
     for wire in Wire::ALL {
