@@ -64,6 +64,8 @@ mod limits_everywhere;
 mod listeners;
 #[path = "pipeline/lists.rs"]
 mod lists;
+#[path = "pipeline/matrix.rs"]
+mod matrix;
 #[path = "pipeline/process.rs"]
 mod process;
 #[path = "pipeline/reload.rs"]
