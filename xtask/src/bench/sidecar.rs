@@ -12,6 +12,7 @@ mod report;
 mod rig;
 mod sample;
 mod scenario;
+mod store;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -94,7 +94,7 @@ fn limits() -> Value {
         json!({"name": name, "match": {}, "per": per, "tiers": {"standard": rate}})
     };
     json!({
-        "policy": "bench", "tiers": {"default": "standard"},
+        "policy": "bench", "tiers": {"default": "standard"}, "store": null,
         "limits": [limit("client", &["Client"]), limit("tool", &["Client", "Tool"])]
     })
 }

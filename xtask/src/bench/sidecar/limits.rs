@@ -1,7 +1,8 @@
 //! `cargo xtask bench limits`: what a limit for each caller adds to a call, at the sidecar and at `HAProxy` with a stick table,
-//! on the same core and against the same bare MCP server. Both have to prove that they count before anything is measured.
+//! on the same core and against the same bare MCP server. Both have to prove that they count before anything is measured. Once
+//! more with the sidecar's limits in Redis, which shares the core of the load: what that costs is in the requests a second.
 //!
-//! The difference between a program's own two rows is what is to be compared: without a limit the sidecar verifies who calls
+//! The differences between a program's own rows are what is to be compared: without a limit the sidecar verifies who calls
 //! and what, and records it, while `HAProxy` passes bytes on.
 
 use std::fmt::Write as _;
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
 
 use super::super::answer::Connection;
 use super::super::child::Running;
@@ -21,7 +23,7 @@ use super::prepare::Issuer;
 use super::rig::{Rig, free_address, start_sidecar};
 use super::sample::{self, Sample, Subject};
 use super::scenario::{Scenario, Target};
-use super::{Effort, alone, empty};
+use super::{Effort, alone, empty, store};
 use crate::say;
 
 /// Arguments of `cargo xtask bench limits`.
@@ -36,9 +38,17 @@ pub(in crate::bench) fn run(args: &Args) -> Result<()> {
 }
 
 fn measure(Effort { seconds, rounds }: Effort, rig: &Rig, issuer: &Issuer, folder: &Path) -> Result<()> {
-    let (unlimited, unlimited_at) = unlimited(rig, folder)?;
+    let (unlimited, unlimited_at) = another(rig, "unlimited", folder, "/routes/0/rateLimits", json!([]))?;
+    let (_redis, store) = store::start(rig.cores, folder)?;
+    // Where what the store did not count is refused, an answer of 200 was counted there.
+    let store =
+        json!({"url": format!("redis://{store}"), "mode": "Standalone", "onFailure": "Deny", "deadlineMillis": 1000});
+    let (shared, shared_at) = another(rig, "shared", folder, "/routes/0/rateLimits/0/store", store)?;
     let haproxy = Haproxy::start(rig.addresses.upstream, rig.cores, folder)?;
-    both_count(rig, &haproxy, issuer)?;
+    for address in [rig.addresses.public, shared_at] {
+        says_its_limits(address, issuer)?;
+    }
+    refuses_the_sixth(&haproxy, issuer)?;
     say::note("  both limit what they must; measuring");
     let requests = folder.join("limits.requests");
     let calls: Vec<_> = issuer.rsa.iter().map(|token| message::modern(TOOL, Some(token))).collect();
@@ -50,6 +60,7 @@ fn measure(Effort { seconds, rounds }: Effort, rig: &Rig, issuer: &Issuer, folde
         ("HAProxy, a stick table by token", at(haproxy.limited, &haproxy.process)),
         ("sidecar, no limit", at(unlimited_at, &unlimited)),
         ("sidecar, limits by client and by client and tool", Subject::of(rig, Target::Sidecar)),
+        ("sidecar, the same limits in Redis on loopback", at(shared_at, &shared)),
     ];
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); rows.len()];
     for round in 0..rounds {
@@ -62,26 +73,31 @@ fn measure(Effort { seconds, rounds }: Effort, rig: &Rig, issuer: &Issuer, folde
     Ok(())
 }
 
-/// A second sidecar, which is told of no limit.
-fn unlimited(rig: &Rig, folder: &Path) -> Result<(Running, SocketAddr)> {
+/// Another sidecar, with another value at this place of its configuration.
+fn another(rig: &Rig, name: &str, folder: &Path, place: &str, value: Value) -> Result<(Running, SocketAddr)> {
     let addresses = Addresses { public: free_address()?, observe: free_address()?, ..rig.addresses };
     let mut document = document(addresses);
-    let limits = document.pointer_mut("/routes/0/rateLimits").context("the configuration has limits")?;
-    *limits = serde_json::json!([]);
-    let folder = folder.join("unlimited");
+    *document.pointer_mut(place).with_context(|| format!("the configuration has no {place}"))? = value;
+    let folder = folder.join(name);
     empty(&folder)?;
     let sidecar = start_sidecar(&rig.programs, rig.cores, &document, addresses.observe, &folder)?;
     Ok((sidecar, addresses.public))
 }
 
 /// A limit that refuses nobody costs little if it counts nothing.
-fn both_count(rig: &Rig, haproxy: &Haproxy, issuer: &Issuer) -> Result<()> {
+fn says_its_limits(address: SocketAddr, issuer: &Issuer) -> Result<()> {
     let call = message::modern(TOOL, issuer.rsa.first().map(String::as_str));
-    let mut connection = Connection::open(rig.addresses.public).context("the sidecar does not listen")?;
+    let mut connection = Connection::open(address).context("the sidecar does not listen")?;
     let answer = connection.exchange(&call).context("the sidecar did not answer")?;
-    if answer.header("ratelimit").is_none() {
-        bail!("the sidecar's answer does not say how its limits stand, so nothing was measured");
+    if answer.status != 200 || answer.header("ratelimit").is_none() {
+        bail!("the sidecar's answer ({}) does not say how its limits stand, so nothing was measured", answer.status);
     }
+    Ok(())
+}
+
+/// The same of `HAProxy`, which says nothing: its low limit has to refuse, and only whoever called too often.
+fn refuses_the_sixth(haproxy: &Haproxy, issuer: &Issuer) -> Result<()> {
+    let call = message::modern(TOOL, issuer.rsa.first().map(String::as_str));
     let mut statuses = Vec::new();
     for _ in 0..=FEW {
         let mut connection = Connection::open(haproxy.strict).context("HAProxy does not listen")?;
