@@ -8,6 +8,7 @@
 //! - [`collector`] is an OpenTelemetry Collector, [`received`] what it was sent.
 //! - [`control_plane`] is a Kubernetes API server without a node.
 //! - [`store`] is a Redis or a Valkey, [`charted`] the Valkey that the chart brings.
+//! - [`reader`] is an HTTP server that says what it reads of a request.
 //! - [`helm`] renders the chart.
 //! - [`provider`] and [`keycloak`] are identity providers, [`server`] the MCP servers, [`document`] a client's own web server.
 //! - [`passage`] is a way between two parts on which requests are seen and headers added.
@@ -27,6 +28,7 @@ pub mod passage;
 pub mod place;
 pub mod process;
 pub mod provider;
+pub mod reader;
 pub mod received;
 pub mod server;
 pub mod store;

@@ -9,6 +9,7 @@ mod cache;
 mod clients;
 mod cluster;
 mod command;
+mod debian;
 mod demo;
 mod generate;
 mod image;
@@ -20,6 +21,7 @@ mod process;
 mod say;
 mod stores;
 mod test;
+mod upstreams;
 mod workspace;
 
 use std::process::ExitCode;

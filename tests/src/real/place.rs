@@ -91,6 +91,14 @@ pub fn stores() -> PathBuf {
     present(newest("stores"), "cargo xtask test --suite stores")
 }
 
+/// Where nginx, `HAProxy` and the reader on Go are: `TOLLWARD_UPSTREAMS` if set, else the newest in the cache.
+pub fn upstreams() -> PathBuf {
+    if let Some(folder) = set("TOLLWARD_UPSTREAMS") {
+        return present(folder, "cargo xtask test --suite upstreams");
+    }
+    present(newest("upstreams"), "cargo xtask test --suite upstreams")
+}
+
 /// The newest of the finished installations `NAME-...` in the cache.
 fn newest(name: &str) -> PathBuf {
     let entries = fs::read_dir(cache()).ok().into_iter().flatten().filter_map(Result::ok);

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use anyhow::{Result, anyhow};
 
 use crate::packages::{self, Requirement};
-use crate::{binaries, clients, image, say, stores};
+use crate::{binaries, clients, image, say, stores, upstreams};
 
 /// Something to install before a suite runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +36,8 @@ pub(super) enum Need {
     Keycloak,
     /// Redis and Valkey.
     Stores,
+    /// nginx, `HAProxy` and what runs on Go's own library.
+    Upstreams,
     /// Valkey as a container image, beside those of [`Self::Images`].
     StoreImage,
 }
@@ -46,7 +48,7 @@ impl Need {
             Self::Network => packages::NETWORK,
             Self::PythonClients => packages::PYTHON,
             Self::Keycloak => packages::JAVA,
-            Self::Stores | Self::StoreImage => packages::ARCHIVE,
+            Self::Stores | Self::StoreImage | Self::Upstreams => packages::ARCHIVE,
             Self::Node => packages::NODE,
             Self::ControlPlane
             | Self::Helm
@@ -71,6 +73,7 @@ impl Need {
             Self::Keycloak => "Java and Maven",
             Self::Stores => "Redis and Valkey",
             Self::StoreImage => "Valkey's image",
+            Self::Upstreams => "nginx and HAProxy",
         }
     }
 
@@ -87,6 +90,7 @@ impl Need {
             Self::PythonClients => Ok(Some(("TOLLWARD_PYTHON", clients::python()?))),
             Self::Conformance => Ok(Some(("TOLLWARD_CONFORMANCE", clients::conformance()?))),
             Self::Stores => Ok(Some(("TOLLWARD_STORES", stores::install()?))),
+            Self::Upstreams => Ok(Some(("TOLLWARD_UPSTREAMS", upstreams::install()?))),
             Self::StoreImage => stores::pack().map(|_| None),
         }
     }

@@ -103,6 +103,13 @@ pub(super) const SUITES: &[Suite] = &[
         tests: Tests::Files { names: &["stores"], in_cluster: false },
     },
     Suite {
+        name: "upstreams",
+        about: "what nginx, HAProxy, Node.js, uvicorn and Go read of a request is what was judged",
+        needs: &[Need::Upstreams, Need::PythonClients],
+        only_with_all: false,
+        tests: Tests::Files { names: &["upstreams"], in_cluster: false },
+    },
+    Suite {
         name: "conformance",
         about: "the official conformance suite, directly and through the sidecar",
         needs: &[Need::NodeClients, Need::Conformance],

@@ -1,0 +1,13 @@
+//! What HTTP servers and JSON libraries of other people read of a request is what was judged: nginx, `HAProxy`, Node.js, uvicorn
+//! and Go, each behind the data plane, with requests that are odd and allowed.
+
+#![expect(clippy::expect_used, reason = "outside of test functions too, a failed expectation is how these tests fail")]
+
+#[path = "upstreams/framing.rs"]
+mod framing;
+#[path = "upstreams/messages.rs"]
+mod messages;
+#[path = "upstreams/requests.rs"]
+mod requests;
+#[path = "upstreams/scene.rs"]
+mod scene;
