@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use tollward_desired::InstallSettings;
+use tollward_policy::config::trusted_proxy_problems;
 
 /// What the installer decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,11 +76,14 @@ impl Install {
         let plain = InstallSettings::plain("", operator_namespace);
         let mut whole = serde_json::to_value(plain).map_err(|error| field(".", error.to_string()))?;
         overlay(&mut whole, Value::Object(given));
-        let settings = serde_path_to_error::deserialize(whole).map_err(|error| {
+        let settings: InstallSettings = serde_path_to_error::deserialize(whole).map_err(|error| {
             let place = error.path().to_string();
             field(&place, error.into_inner().to_string())
         })?;
-        Ok(Self { watch_namespaces, settings })
+        match trusted_proxy_problems(&settings.trusted_proxies).as_slice() {
+            [] => Ok(Self { watch_namespaces, settings }),
+            problems => Err(field("trustedProxies", problems.join("; "))),
+        }
     }
 }
 
@@ -126,6 +130,7 @@ mod tests {
             ("{image: a, denny: []}", "denny"),
             ("{image: a, stop: {dely: 1}}", "dely"),
             ("{image: a, dial: {deny: [nonsense]}}", "dial.deny"),
+            ("{image: a, trustedProxies: [{cidr: 10.0.0.0/8}]}", "wider than a /24"),
             ("{watchNamespaces: []}", "image"),
             ("[]", "no YAML or JSON object"),
         ] {

@@ -28,6 +28,7 @@ pub mod run;
 mod secret_file;
 pub mod session;
 pub mod snapshot;
+pub mod source;
 pub mod state;
 pub mod thumbprint;
 pub mod trace;

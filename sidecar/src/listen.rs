@@ -7,12 +7,14 @@ mod any_client;
 mod client_name;
 mod linger;
 mod peer;
+mod proxies;
 mod serve;
 mod stamp;
 mod tls;
 
 pub use acceptor::{Acceptor, Wanted};
 pub use peer::Peer;
+pub use proxies::{Proxies, Proxy};
 pub use serve::{Bounds, serve};
 pub use stamp::Stamp;
 pub use tls::{Certificate, TlsError, mutual, server};

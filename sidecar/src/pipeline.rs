@@ -36,7 +36,8 @@ pub(crate) use authorize::{facts, judge};
 
 use crate::audit::{Auditor, Trail};
 use crate::denial::{DPOP_NONCE, Denial};
-use crate::listen::Peer;
+use crate::listen::{Peer, Proxies};
+use crate::source::Source;
 use crate::state::State;
 use assume::Assumed;
 use axum::body::Body;
@@ -60,6 +61,8 @@ pub struct Pipeline {
     pub tracing: crate::trace::Tracing,
     /// Dials MCP servers.
     pub upstream: UpstreamClient,
+    /// Proxies in front whose word counts.
+    pub proxies: Arc<Proxies>,
     /// Bounds failed authentications by address.
     pub guesses: GuessLimiter,
     /// Bounds requests in flight and their bodies.
@@ -91,9 +94,10 @@ impl Pipeline {
         let (parts, mut body) = request.into_parts();
         let (leftover, is_head) = (Leftover::of(&parts), parts.method == Method::HEAD);
         let traced = self.tracing.begin(&parts.headers);
-        let mut trail = self.auditor.begin(&parts, peer.address, traced.own.clone());
+        let source = Source::of(&peer, &parts.headers, &self.proxies);
+        let mut trail = self.auditor.begin(&parts, &source, traced.own.clone());
         let mut additions = Additions::default();
-        let judged = self.judge(parts, &mut body, peer, &mut trail, &mut additions).await;
+        let judged = self.judge(parts, &mut body, source, &mut trail, &mut additions).await;
         let mut response = match judged {
             Ok(Judged::Local(response)) => {
                 trail.answer(response.status().as_u16(), size(&response));
@@ -116,13 +120,13 @@ impl Pipeline {
         &self,
         parts: Parts,
         body: &mut Incoming,
-        peer: Arc<Peer>,
+        source: Source,
         trail: &mut Trail,
         additions: &mut Additions,
     ) -> Result<Judged, Denial> {
         let snapshot = self.state.current()?;
         let version = snapshot.version;
-        let admitted = admit::admit(parts, body, peer, snapshot)?;
+        let admitted = admit::admit(parts, body, source, snapshot)?;
         let routed = route::route(admitted, trail)?;
         let reached = origin::check(routed, &mut additions.cross_origin)?;
         let asked = match discovery::answer(reached)? {

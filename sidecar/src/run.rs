@@ -6,7 +6,7 @@ use crate::authenticate::{Fetch, GuardedFetch, ProofMemory, Providers, TokenCach
 use crate::clock::Clock;
 use crate::inquiry::Door;
 use crate::limiter::{GuardedDial, Limiter, Stores, gauge, tidy};
-use crate::listen::{Acceptor, Bounds, Certificate, Peer, Stamp, TlsError, mutual, serve, server};
+use crate::listen::{Acceptor, Bounds, Certificate, Peer, Proxies, Stamp, TlsError, mutual, serve, server};
 use crate::observe::{Observed, probes, report};
 use crate::pipeline::{Capacity, GuessLimiter, Pipeline, client};
 use crate::reload::{ConfigWatch, Loaded, ReadError, read, watch_certificates};
@@ -126,7 +126,8 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         draining: ending.clone(),
         restart_required: restart_required.clone(),
     };
-    let pipeline = Arc::new(pipeline(&setup, &state, &loaded, &ending));
+    let proxies = Arc::new(Proxies::new(&process.trusted_proxies)?);
+    let pipeline = Arc::new(pipeline(&setup, &state, &loaded, &proxies, &ending));
     let listeners = Listeners::bind(&process).await?;
     let mut certificates = Vec::new();
     let mut tasks = JoinSet::new();
@@ -139,21 +140,28 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         drain: Duration::from_secs(1),
         ..bounds.clone()
     };
-    let public_tls = public_tls(&process, &state, &mut certificates)?;
+    let public_tls = public_tls(&process, &state, &proxies, &mut certificates)?;
     // Boxed for each request: a connection would otherwise carry the room for one as long as it is open.
     let handler = move |request, peer| {
         let pipeline = pipeline.clone();
         Box::pin(async move { pipeline.serve(request, peer).await })
     };
     let (public, observe) = (listeners.public.1, listeners.observe.1);
-    tasks.spawn(serve(listeners.public.0, public_tls, bounds, ending.clone(), handler));
-    last_tasks.spawn(serve(listeners.observe.0, None, small.clone(), last.clone(), routed(probes(observed.clone()))));
+    tasks.spawn(serve(listeners.public.0, public_tls, proxies.clone(), bounds, ending.clone(), handler));
+    last_tasks.spawn(serve(
+        listeners.observe.0,
+        None,
+        Arc::default(),
+        small.clone(),
+        last.clone(),
+        routed(probes(observed.clone())),
+    ));
     let mut report_address = None;
     if let (Some((listener, address)), Some(config)) = (listeners.report, &process.report) {
         let certificate = Certificate::load(&config.certificate, &config.private_key)?;
         certificates.push(certificate.clone());
         let tls = Acceptor::new(mutual(certificate, &config.client_ca, &config.client_name)?);
-        last_tasks.spawn(serve(listener, Some(tls), small, last.clone(), routed(report(observed))));
+        last_tasks.spawn(serve(listener, Some(tls), Arc::default(), small, last.clone(), routed(report(observed))));
         report_address = Some(address);
     }
     gauge(parts.limiter.clone(), &setup.telemetry.meter());
@@ -166,7 +174,13 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     Ok(Running { public, observe, report: report_address, ending, tasks, last, last_tasks, state })
 }
 
-fn pipeline(setup: &Setup, state: &Arc<State>, loaded: &Loaded, ending: &CancellationToken) -> Pipeline {
+fn pipeline(
+    setup: &Setup,
+    state: &Arc<State>,
+    loaded: &Loaded,
+    proxies: &Arc<Proxies>,
+    ending: &CancellationToken,
+) -> Pipeline {
     let mut sinks: Vec<Arc<dyn AuditSink>> = setup.sinks.clone();
     sinks.push(Arc::new(OtelSink::new(&setup.telemetry)));
     let connect = loaded.config.routes.iter().map(|route| route.upstream.connect_timeout_seconds).max().unwrap_or(2);
@@ -174,6 +188,7 @@ fn pipeline(setup: &Setup, state: &Arc<State>, loaded: &Loaded, ending: &Cancell
         state: state.clone(),
         auditor: Auditor::new(Arc::new(Fanout(sinks)), setup.clock.clone()),
         tracing: Tracing::new(&setup.telemetry),
+        proxies: proxies.clone(),
         upstream: client(Duration::from_secs(u64::from(connect))),
         guesses: GuessLimiter::new(&DefaultClock::default()),
         capacity: Capacity::new(loaded.config.process.http.max_in_flight as usize),
@@ -232,6 +247,7 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErr
 fn public_tls(
     process: &ProcessConfig,
     state: &Arc<State>,
+    proxies: &Arc<Proxies>,
     certificates: &mut Vec<Arc<Certificate>>,
 ) -> Result<Option<Acceptor>, StartError> {
     match &process.public.tls {
@@ -239,8 +255,9 @@ fn public_tls(
         ListenerTls::Files { certificate, private_key } => {
             let certificate = Certificate::load(certificate, private_key)?;
             certificates.push(certificate.clone());
-            let state = state.clone();
-            Ok(Some(server(&certificate, Arc::new(move || state.last_good().wants_certificates))?))
+            let (state, proxies) = (state.clone(), proxies.clone());
+            let wanted = move || proxies.want_certificates() || state.last_good().wants_certificates;
+            Ok(Some(server(&certificate, Arc::new(wanted))?))
         }
     }
 }

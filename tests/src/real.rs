@@ -9,6 +9,7 @@
 //! - [`control_plane`] is a Kubernetes API server without a node.
 //! - [`store`] is a Redis or a Valkey, [`charted`] the Valkey that the chart brings.
 //! - [`reader`] is an HTTP server that says what it reads of a request.
+//! - [`front`] is a proxy in front of the data plane.
 //! - [`helm`] renders the chart.
 //! - [`provider`] and [`keycloak`] are identity providers, [`server`] the MCP servers, [`document`] a client's own web server.
 //! - [`passage`] is a way between two parts on which requests are seen and headers added.
@@ -20,6 +21,7 @@ pub mod charted;
 pub mod collector;
 pub mod control_plane;
 pub mod document;
+pub mod front;
 pub mod guarded;
 pub mod helm;
 pub mod http;

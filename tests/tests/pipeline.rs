@@ -68,6 +68,8 @@ mod lists;
 mod matrix;
 #[path = "pipeline/process.rs"]
 mod process;
+#[path = "pipeline/proxies.rs"]
+mod proxies;
 #[path = "pipeline/reload.rs"]
 mod reload;
 #[path = "pipeline/revoked.rs"]

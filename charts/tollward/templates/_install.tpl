@@ -10,6 +10,7 @@ watchNamespaces: {{ .Values.watchNamespaces | toJson }}
 dial:
   allow: {{ include "tollward.dialAllow" . }}
   deny: {{ .Values.dial.deny | toJson }}
+trustedProxies: {{ .Values.trustedProxies | toJson }}
 http:
   {{- range $name, $value := .Values.sidecar.http }}
   {{ $name }}: {{ int64 $value }}

@@ -137,6 +137,7 @@ fn process(server: &Validated, place: &Place) -> ProcessConfig {
         report,
         http: install.http.clone(),
         dial,
+        trusted_proxies: install.trusted_proxies.clone(),
         drain_seconds: install.stop.drain,
     }
 }

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use tollward_policy::config::{DialConfig, HttpLimits, RefreshConfig};
+use tollward_policy::config::{DialConfig, HttpLimits, RefreshConfig, TrustedProxy};
 
 /// Settings of the installation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub struct InstallSettings {
     pub report_client_name: String,
     /// Whom the data plane may dial besides its upstream.
     pub dial: DialConfig,
+    /// Proxies in front of servers whose word about their clients counts.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Bounds of a request.
     pub http: HttpLimits,
     /// How long the server behind may take.
@@ -88,6 +90,7 @@ impl InstallSettings {
             report_client_name: format!("operator.{operator_namespace}.tollward.dev"),
             operator_namespace,
             dial: DialConfig { allow: Vec::new(), deny: Vec::new() },
+            trusted_proxies: Vec::new(),
             http: plain_limits(),
             upstream: UpstreamTimeouts { connect_seconds: 2, response_seconds: 60, idle_seconds: 300 },
             refresh: RefreshConfig { interval_seconds: 300, cooldown_seconds: 30, max_stale_seconds: 86_400 },

@@ -13,6 +13,7 @@ mod load;
 mod process;
 mod profile;
 mod provider;
+mod proxy;
 mod route;
 mod sender;
 mod upstream_identity;
@@ -26,6 +27,7 @@ pub use process::{
 };
 pub use profile::{ClaimMark, ScopeForm, TokenProfile, Vendor};
 pub use provider::{Algorithm, ClaimNames, ProviderConfig, RefreshConfig, TokenType};
+pub use proxy::{ForwardedHeader, ProxyCertificate, TrustedProxy, trusted_proxy_problems};
 pub use route::{
     Arguments, AuditConfig, AuthConfig, AuthServerMetadata, EndpointConfig, RouteConfig, ServerRef, SessionConfig,
     SessionKey, UpstreamConfig,

@@ -147,7 +147,8 @@ fn attributes(record: &Record) -> Vec<KeyValue> {
     list.text(attribute::TOLLWARD_REASON, record.decision.reason.code());
     list.text(attribute::HTTP_REQUEST_METHOD, &record.http.method);
     list.text(attribute::URL_PATH, &record.http.path);
-    list.text(attribute::CLIENT_ADDRESS, &record.http.peer);
+    list.text(attribute::CLIENT_ADDRESS, record.http.client.as_ref().unwrap_or(&record.http.peer));
+    list.text(attribute::NETWORK_PEER_ADDRESS, &record.http.peer);
     list.optional(attribute::TOLLWARD_RULE, record.decision.rule.as_deref());
     list.optional(attribute::TOLLWARD_DENIED_BY, record.decision.denied_by.as_deref());
     list.optional(attribute::TOLLWARD_ADVICE, record.decision.advice.as_deref());

@@ -62,6 +62,9 @@ pub struct HttpFacts {
     pub version: String,
     /// Address of the connection's other end.
     pub peer: String,
+    /// Address of the client, as a trusted proxy at the other end names it; absent where that is the client itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// User-Agent, at most 256 bytes. Self-reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,

@@ -4,6 +4,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::denial::Denial;
 use crate::response::RpcOutcome;
+use crate::source::Source;
 use http::Request;
 use opentelemetry::Context;
 use serde_json::{Value, json};
@@ -40,11 +41,16 @@ impl AuditSink for Memory {
     }
 }
 
+fn source() -> Source {
+    let peer = "192.0.2.1".parse().unwrap();
+    Source { peer, client: peer, certificate: None }
+}
+
 fn trail(sink: &Arc<Memory>) -> Trail {
     let auditor = Auditor::new(sink.clone(), Arc::new(Noon));
     let request =
         Request::post("https://mcp.example/mcp?access_token=secret").header("user-agent", "test").body(()).unwrap();
-    auditor.begin(&request.into_parts().0, "192.0.2.1:5".parse().unwrap(), Context::new())
+    auditor.begin(&request.into_parts().0, &source(), Context::new())
 }
 
 fn closed(sink: &Memory) -> Vec<Value> {
@@ -147,7 +153,7 @@ fn lines_are_written_whole_and_in_order() {
     let auditor = Auditor::new(sink.clone(), Arc::new(Noon));
     for path in ["/a\u{7f}", "/b"] {
         let request = Request::get(format!("https://mcp.example{}", path.replace('\u{7f}', "%0A"))).body(()).unwrap();
-        auditor.begin(&request.into_parts().0, "192.0.2.1:5".parse().unwrap(), Context::new()).answer(200, 0);
+        auditor.begin(&request.into_parts().0, &source(), Context::new()).answer(200, 0);
     }
     drop((auditor, sink));
     let mut written = Vec::new();

@@ -9,12 +9,12 @@ use crate::denial::{Denial, status_of};
 use crate::envelope::Message;
 use crate::limiter::Standing;
 use crate::response::RpcOutcome;
+use crate::source::Source;
 use http::header::USER_AGENT;
 use http::request::Parts;
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt as _;
 use serde_json::Map;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -55,7 +55,7 @@ impl Auditor {
     }
 
     /// Opens the record of a request.
-    pub fn begin(&self, parts: &Parts, peer: SocketAddr, span: Context) -> Trail {
+    pub fn begin(&self, parts: &Parts, source: &Source, span: Context) -> Trail {
         let trace = span.span().span_context().trace_id();
         let record = Record {
             version: VERSION,
@@ -65,7 +65,7 @@ impl Auditor {
             time: rfc3339(self.clock.unix_nanos()),
             trace_id: (trace != opentelemetry::TraceId::INVALID).then(|| trace.to_string()),
             server: None,
-            http: http_facts(parts, peer),
+            http: http_facts(parts, source),
             caller: None,
             call: None,
             decision: Decision {
@@ -269,13 +269,14 @@ fn is_upstream(reason: Reason) -> bool {
     matches!(reason, Reason::UpstreamInvalid | Reason::UpstreamTimeout | Reason::UpstreamUnreachable)
 }
 
-fn http_facts(parts: &Parts, peer: SocketAddr) -> HttpFacts {
+fn http_facts(parts: &Parts, source: &Source) -> HttpFacts {
     let agent = parts.headers.get(USER_AGENT).map(|agent| bounded(&String::from_utf8_lossy(agent.as_bytes())));
     HttpFacts {
         method: bounded(parts.method.as_str()),
         path: bounded(parts.uri.path()),
         version: format!("{:?}", parts.version),
-        peer: peer.ip().to_canonical().to_string(),
+        peer: source.peer.to_string(),
+        client: (source.client != source.peer).then(|| source.client.to_string()),
         user_agent: agent,
     }
 }

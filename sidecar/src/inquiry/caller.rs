@@ -2,7 +2,6 @@
 
 use crate::address::network_of;
 use serde_json::Value;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use tollward_policy::inquiry::Inquiry;
 use tollward_policy::principal::{Membership, Principal, TokenPrincipal};
@@ -94,7 +93,7 @@ impl<'a> Caller<'a> {
     /// Its address likewise.
     pub(super) fn address(&self, varied: Option<Fact<'_>>) -> String {
         match self.inquiry.address {
-            Some(address) => network_of(SocketAddr::new(address, 0)),
+            Some(address) => network_of(address),
             None => if varied == Some(Fact::Address) { VARIED } else { UNKNOWN }.to_owned(),
         }
     }

@@ -4,6 +4,7 @@ use super::abandoned::Abandoned;
 use super::acceptor::Acceptor;
 use super::linger::Lingering;
 use super::peer::Peer;
+use super::proxies::Proxies;
 use crate::thumbprint::Thumbprint;
 use axum::body::Body;
 use http::{Request, Response};
@@ -21,7 +22,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tollward_policy::config::HttpLimits;
 
@@ -68,6 +68,7 @@ impl Bounds {
 pub async fn serve<F, R>(
     listener: TcpListener,
     tls: Option<Acceptor>,
+    proxies: Arc<Proxies>,
     bounds: Bounds,
     ending: CancellationToken,
     handler: F,
@@ -79,6 +80,7 @@ pub async fn serve<F, R>(
     let connections = Connections {
         builder: builder(&bounds),
         acceptor: tls,
+        proxies,
         graceful: GracefulShutdown::new(),
         patience: bounds.header_timeout,
     };
@@ -86,7 +88,7 @@ pub async fn serve<F, R>(
         connections.spawn(stream, peer, slot, handler.clone());
     }
     drop(listener);
-    let Connections { graceful, builder: _, acceptor: _, patience: _ } = connections;
+    let Connections { graceful, builder: _, acceptor: _, proxies: _, patience: _ } = connections;
     if tokio::time::timeout(bounds.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still open when the time to drain was over");
     }
@@ -122,6 +124,7 @@ async fn next(
 struct Connections {
     builder: Builder<TokioExecutor>,
     acceptor: Option<Acceptor>,
+    proxies: Arc<Proxies>,
     graceful: GracefulShutdown,
     /// Time for the first request.
     patience: Duration,
@@ -135,19 +138,21 @@ impl Connections {
     {
         let (builder, watcher, acceptor) =
             (self.builder.clone(), self.graceful.watcher(), self.acceptor.as_ref().map(Acceptor::current));
-        let patience = self.patience;
+        let (patience, proxies) = (self.patience, self.proxies.clone());
         if let Err(error) = tune(&stream) {
             tracing::debug!(%peer, %error, "a connection could not be tuned");
         }
         tokio::spawn(async move {
             match acceptor {
                 None => {
-                    let peer = Peer { address: peer, certificate: None };
+                    let peer = Peer { address: peer, certificate: None, proxy: proxies.at(peer, None) };
                     connection(builder, watcher, patience, stream, peer, handler).await;
                 }
                 Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
                     Ok(Ok(stream)) => {
-                        let peer = Peer { address: peer, certificate: certificate(&stream) };
+                        let chain = stream.get_ref().1.peer_certificates();
+                        let certificate = chain.and_then(<[_]>::first).map(|leaf| Thumbprint::of(leaf));
+                        let peer = Peer { address: peer, certificate, proxy: proxies.at(peer, chain) };
                         connection(builder, watcher, patience, stream, peer, handler).await;
                     }
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
@@ -157,12 +162,6 @@ impl Connections {
             drop(slot);
         });
     }
-}
-
-/// The certificate that the client showed when it was asked for one.
-fn certificate(stream: &TlsStream<TcpStream>) -> Option<Thumbprint> {
-    let chain = stream.get_ref().1.peer_certificates()?;
-    chain.first().map(|leaf| Thumbprint::of(leaf))
 }
 
 /// Answers are small and written whole, so they are sent without delay; a client that vanished without a word is found.

@@ -118,6 +118,18 @@ pub fn mutual(certificate: Arc<Certificate>, authority: &Path, name: &str) -> Re
     Ok(Arc::new(config))
 }
 
+/// Judges certificates that one of these authorities (PEM) issued for this DNS name.
+pub(super) fn issued_by(authority: &str, name: &str) -> Result<NamedClients, TlsError> {
+    let failed = |message: String| TlsError::File { path: "trustedProxies".into(), message };
+    let mut roots = RootCertStore::empty();
+    for root in CertificateDer::pem_slice_iter(authority.as_bytes()) {
+        let root = root.map_err(|error| failed(format!("authority: {error}")))?;
+        roots.add(root).map_err(|error| failed(format!("authority: {error}")))?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+    NamedClients::new(verifier.map_err(|error| failed(format!("authority: {error}")))?, name).map_err(failed)
+}
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }

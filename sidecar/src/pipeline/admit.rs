@@ -1,8 +1,8 @@
 //! Size and shape of the head: what no later stage should have to doubt.
 
 use crate::denial::Denial;
-use crate::listen::Peer;
 use crate::snapshot::Snapshot;
+use crate::source::Source;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, ORIGIN, TRANSFER_ENCODING,
 };
@@ -23,7 +23,7 @@ const SINGLE: &[HeaderName] =
 /// A request whose head is unambiguous and bounded.
 pub(super) struct Admitted {
     pub(super) parts: Parts,
-    pub(super) peer: Arc<Peer>,
+    pub(super) source: Source,
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) host: String,
 }
@@ -32,7 +32,7 @@ pub(super) struct Admitted {
 pub(super) fn admit(
     parts: Parts,
     body: &Incoming,
-    peer: Arc<Peer>,
+    source: Source,
     snapshot: Arc<Snapshot>,
 ) -> Result<Admitted, Denial> {
     let limits = &snapshot.limits;
@@ -49,7 +49,7 @@ pub(super) fn admit(
     let host = host(&parts)?;
     check_path(parts.uri.path())?;
     check_body(&parts, body, limits.max_body_bytes)?;
-    Ok(Admitted { parts, peer, snapshot, host })
+    Ok(Admitted { parts, source, snapshot, host })
 }
 
 fn check_single(headers: &HeaderMap) -> Result<(), Denial> {

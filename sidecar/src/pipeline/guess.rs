@@ -16,7 +16,7 @@ use crate::authenticate::{Effort, Refusal};
 use crate::denial::Denial;
 use crate::limiter::{Bucket, Refused, Room, RouteLimiter, Standing, Table, Timer};
 use governor::clock::DefaultClock;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,11 +68,11 @@ impl GuessLimiter {
     /// A request of that address for a route with these limits, which has taken nothing yet.
     pub(super) fn attempt<'l>(
         &'l self,
-        peer: SocketAddr,
+        client: IpAddr,
         limits: &'l LimitSet,
         limiter: &'l RouteLimiter,
     ) -> Attempt<'l> {
-        Attempt { guesses: self, limits, limiter, address: network_of(peer), taken: None }
+        Attempt { guesses: self, limits, limiter, address: network_of(client), taken: None }
     }
 }
 

@@ -36,12 +36,12 @@ pub(super) async fn identify(
     next_nonce: &mut Option<HeaderValue>,
 ) -> Result<Identified, Denial> {
     let (route, routed) = (&asked.route, &asked.routed);
-    let mut attempt = guesses.attempt(routed.peer.address, &route.limits, &route.limiter);
+    let mut attempt = guesses.attempt(routed.source.client, &route.limits, &route.limiter);
     let before = attempt.enter()?;
     let presented = Presented {
         headers: &routed.parts.headers,
         method: &routed.parts.method,
-        certificate: routed.peer.certificate,
+        certificate: routed.source.certificate,
     };
     let authenticated = route.authenticator.authenticate(presented, |effort| attempt.take(effort)).await;
     let Authenticated { principal, sender } = match authenticated {

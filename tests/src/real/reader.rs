@@ -178,7 +178,7 @@ fn said(captured: &crate::upstream::Captured) -> Read {
 }
 
 /// Where an unpacked package has its libraries.
-fn libraries(folder: &Path) -> std::ffi::OsString {
+pub(super) fn libraries(folder: &Path) -> std::ffi::OsString {
     let triple = format!("{}-linux-gnu", std::env::consts::ARCH);
     std::env::join_paths([folder.join("usr/lib").join(&triple), folder.join("lib").join(&triple)])
         .expect("the cache's path has no colon")

@@ -6,6 +6,7 @@ mod upstream_identity;
 
 use super::{
     AuthConfig, ListenerTls, ProcessConfig, ProviderConfig, Role, RouteConfig, SenderConstraintConfig, SidecarConfig,
+    trusted_proxy_problems,
 };
 use crate::clients::is_host;
 use crate::endpoint::Endpoint;
@@ -96,6 +97,9 @@ fn check_process(process: &ProcessConfig, problems: &mut Problems) {
     within("http.maxInFlight", http.max_in_flight, 1..=1_000_000);
     within("http.maxStreamsPerConnection", http.max_streams_per_connection, 1..=10_000);
     within("drainSeconds", process.drain_seconds, 0..=3600);
+    for problem in trusted_proxy_problems(&process.trusted_proxies) {
+        problems.push("process", problem);
+    }
 }
 
 fn check_provider(provider: &ProviderConfig, place: &str, problems: &mut Problems) {

@@ -1,5 +1,6 @@
 //! The part of the configuration that lives as long as the process.
 
+use super::proxy::TrustedProxy;
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,10 @@ pub struct ProcessConfig {
     pub http: HttpLimits,
     /// Which addresses may be dialled for keys and metadata.
     pub dial: DialConfig,
+    /// Proxies in front whose word about their clients counts. Nobody else's does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// Seconds that requests in flight get to end after SIGTERM.
     #[schemars(range(min = 0, max = 3600))]
     pub drain_seconds: u32,
