@@ -119,6 +119,7 @@ pub(crate) mod testing {
                 path: text("/mcp"),
                 version: text("HTTP/1.1"),
                 peer: text("127.0.0.1"),
+                client: None,
                 user_agent: None,
             },
             caller: Some(Caller::Token {

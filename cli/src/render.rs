@@ -87,7 +87,10 @@ fn describe(keys: &KeysSecret, screen: &Screen) {
     screen.line(&format!("# Secret {}/{}, made by the operator:", keys.namespace, keys.name));
     for entry in &keys.entries {
         let text = match entry {
-            KeyEntry::Session { file, id } => format!("{file}: key {id} for sealing session ids"),
+            KeyEntry::Session { file, id: _, after } => match after {
+                0 => format!("{file}: key for sealing session ids"),
+                _ => format!("{file}: key of a neighbouring epoch ({after:+}) for opening session ids"),
+            },
             KeyEntry::Certificate { certificate, private_key, names } => {
                 format!("{certificate}, {private_key}: a certificate for {}", names.join(", "))
             }

@@ -19,8 +19,10 @@ mod table;
 mod tidy;
 
 pub use bucket::{Bucket, Timer};
+pub(crate) use concurrency::Open;
 pub use concurrency::Permit;
 pub use gauge::gauge;
+pub(crate) use key::{Hashed, KeyHasher, KeyId};
 pub use local::Local;
 pub use look::Look;
 pub use refused::{Cause, Refused};
@@ -31,7 +33,6 @@ pub use store::{Charged, Charging, LimitStore, Refusal, at_once};
 pub use table::{Room, Table};
 pub use tidy::tidy;
 
-use concurrency::Open;
 use governor::clock::{Clock, DefaultClock};
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -19,6 +19,7 @@ mod forward;
 mod guess;
 mod identify;
 mod leftover;
+mod occupy;
 mod origin;
 mod passed_on;
 mod refuse;
@@ -150,7 +151,7 @@ impl Pipeline {
         inbound: &tollward_telemetry::Inbound,
     ) -> Response<Body> {
         let understood = &call.charged.permitted.resumed.understood;
-        let mut tenure = Tenure::new(&self.state, understood.route.clone(), understood.principal.clone(), version);
+        let mut tenure = Tenure::new(&self.state, understood, version);
         if let Some(withdrawn) = tenure.ended() {
             return tenure.refuse(&withdrawn, trail);
         }

@@ -217,6 +217,7 @@ pub fn parts(dial: &DialConfig, keys: Option<Arc<dyn Fetch>>, clock: Arc<dyn Clo
         stores: Arc::new(Stores::new(Arc::new(stores), clock.clone())),
         clock,
         own_session_keys: Mutex::default(),
+        sessions: Mutex::default(),
         known: Mutex::default(),
     })
 }

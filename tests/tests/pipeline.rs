@@ -72,8 +72,16 @@ mod process;
 mod proxies;
 #[path = "pipeline/reload.rs"]
 mod reload;
+#[path = "pipeline/resumption.rs"]
+mod resumption;
 #[path = "pipeline/revoked.rs"]
 mod revoked;
+#[path = "pipeline/rules_changed.rs"]
+mod rules_changed;
+#[path = "pipeline/session_bounds.rs"]
+mod session_bounds;
+#[path = "pipeline/session_keys.rs"]
+mod session_keys;
 #[path = "pipeline/sessions.rs"]
 mod sessions;
 #[path = "pipeline/smuggling.rs"]
@@ -82,6 +90,8 @@ mod smuggling;
 mod storm;
 #[path = "pipeline/streams.rs"]
 mod streams;
+#[path = "pipeline/tasks.rs"]
+mod tasks;
 #[path = "pipeline/token_exchange.rs"]
 mod token_exchange;
 #[path = "pipeline/tokens.rs"]

@@ -82,6 +82,13 @@ pub struct MCPServerSpec {
     /// Sessions of protocol revisions before 2026-07-28.
     #[serde(default)]
     pub session: SessionSpec,
+    /// Counted up to replace the server's keys at once, besides every 30 days: those that seal session ids, make DPoP nonces and
+    /// sign assertions, and its certificates. The pods roll. One more, and what was sealed before stays good until the next
+    /// time; two more, and every session ends.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    #[x_kube(validation = cel::rule("self >= oldSelf", "keyGeneration only counts up: keys that were replaced must not come back"))]
+    pub key_generation: i32,
     /// What is recorded of each call.
     #[serde(default)]
     pub audit: AuditSpec,

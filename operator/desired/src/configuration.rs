@@ -22,8 +22,10 @@ use tollward_policy::limits::RateLimitConfig;
 const MAX_BYTES: usize = 900_000;
 /// Files of the serving certificate within its folder.
 const SERVING: (&str, &str) = ("tls.crt", "tls.key");
-/// The id of the first session key.
-pub(crate) const FIRST_SESSION_KEY: u8 = 0;
+/// The session keys by their ids, and how many epochs after the current one each belongs to. The current one seals. The
+/// one before opens what was sealed before a rotation; the one after opens what a pod sealed that has rolled over already,
+/// while this one has not.
+pub(crate) const SESSION_KEYS: [(u8, i64); 3] = [(0, 0), (1, -1), (2, 1)];
 
 /// Where the data plane runs.
 #[derive(Debug, Clone)]
@@ -218,7 +220,11 @@ fn route(server: &Validated, place: &Place) -> RouteConfig {
             Place::Pod => server.sharing(),
             Place::Local(_) => NonZeroU32::MIN,
         },
-        session: SessionConfig { keys: session_keys(place), max_age_seconds: server.session_seconds },
+        session: SessionConfig {
+            keys: session_keys(place),
+            max_age_seconds: server.session_seconds,
+            bounds: server.session_bounds,
+        },
         audit: server.audit.clone(),
     }
 }
@@ -267,10 +273,10 @@ fn upstream_url(server: &Validated, place: &Place) -> String {
 
 fn session_keys(place: &Place) -> Vec<SessionKey> {
     match place {
-        Place::Pod => vec![SessionKey {
-            id: FIRST_SESSION_KEY,
-            file: Path::new(KEYS_FOLDER).join(names::session_key_file(FIRST_SESSION_KEY)),
-        }],
+        Place::Pod => SESSION_KEYS
+            .into_iter()
+            .map(|(id, _)| SessionKey { id, file: Path::new(KEYS_FOLDER).join(names::session_key_file(id)) })
+            .collect(),
         Place::Local(_) => Vec::new(),
     }
 }

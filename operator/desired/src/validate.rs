@@ -14,6 +14,7 @@ mod providers;
 mod rules;
 mod scopes;
 mod sender;
+mod session;
 mod siblings;
 mod store;
 mod upstream_auth;
@@ -33,7 +34,7 @@ use crate::inputs::Inputs;
 use crate::install::InstallSettings;
 use std::num::NonZeroU32;
 use tollward_api::mcpserver::{ServiceSource, Workload};
-use tollward_policy::config::{AuditConfig, AuthConfig};
+use tollward_policy::config::{AuditConfig, AuthConfig, SessionBounds};
 use tollward_policy::limits::RateLimitConfig;
 use tollward_policy::rules::RuleConfig;
 use tollward_policy::scope::{ScopeConfig, ScopeName};
@@ -63,7 +64,9 @@ pub struct Validated {
     pub(crate) rate_limits: Vec<RateLimitConfig>,
     pub(crate) stores: Vec<StoreMount>,
     pub(crate) session_seconds: u32,
+    pub(crate) session_bounds: SessionBounds,
     pub(crate) audit: AuditConfig,
+    pub(crate) key_generation: u32,
     pub(crate) install: InstallSettings,
     /// Replicas that share the limits; as many as the specification wants if nobody counted them.
     pub(crate) counted: Option<NonZeroU32>,
@@ -99,6 +102,11 @@ impl Validated {
     #[must_use]
     pub fn shared_by(self, replicas: NonZeroU32) -> Self {
         Self { counted: Some(replicas), ..self }
+    }
+
+    /// How often its owner has asked for new keys.
+    pub fn key_generation(&self) -> u32 {
+        self.key_generation
     }
 
     /// Where it is reached.
@@ -151,6 +159,7 @@ fn judge(inputs: &Inputs, findings: &mut Findings) -> Option<Validated> {
     let rules = rules::judge(&spec.auth, scopes.as_ref(), findings);
     let limits = limits::judge(inputs, &identity, findings);
     let session_seconds = audit::session_seconds(&spec.session, findings);
+    let session_bounds = session::bounds(&spec.session, findings);
     let audit = audit::judge(&spec.audit, &inputs.install, findings);
     let endpoint = endpoint?;
     let upstream_auth =
@@ -171,7 +180,9 @@ fn judge(inputs: &Inputs, findings: &mut Findings) -> Option<Validated> {
         rate_limits: limits.configs,
         stores: limits.stores,
         session_seconds: session_seconds?,
+        session_bounds: session_bounds?,
         audit,
+        key_generation: u32::try_from(spec.key_generation).unwrap_or_default(),
         install: inputs.install.clone(),
         counted: None,
     })

@@ -22,6 +22,11 @@ pub(super) struct Keys {
     epoch: Epoch,
 }
 
+/// The epoch whose keys a server seals with: that of the time, and as many more as its owner has asked for new keys.
+pub(super) fn epoch(authority: &Authority, uid: &str, generation: u32, now: Timestamp) -> Epoch {
+    Epoch(authority.epoch(uid, now).0.saturating_add(i64::from(generation)))
+}
+
 /// Names the Secret, and makes the pods use it.
 pub(super) fn name(
     children: &mut Children,
@@ -55,7 +60,7 @@ fn content(entries: &[KeyEntry]) -> String {
     for entry in entries {
         // Writing to a String cannot fail.
         let _ = match entry {
-            KeyEntry::Session { file, id } => writeln!(text, "session {file:?} {id}"),
+            KeyEntry::Session { file, id: _, after } => writeln!(text, "session {file:?} {after}"),
             KeyEntry::Certificate { certificate, private_key, names } => {
                 writeln!(text, "certificate {certificate:?} {private_key:?} {names:?}")
             }
@@ -75,8 +80,8 @@ impl Keys {
         let mut data = BTreeMap::new();
         for entry in entries {
             match entry {
-                KeyEntry::Session { file, id } => {
-                    let key = authority.session_key(&self.uid, session_epoch(self.epoch, *id))?;
+                KeyEntry::Session { file, id: _, after } => {
+                    let key = authority.session_key(&self.uid, Epoch(self.epoch.0.saturating_add(*after)))?;
                     data.insert(file.clone(), ByteString(key.to_vec()));
                 }
                 KeyEntry::Certificate { certificate, private_key, names } => {
@@ -114,26 +119,22 @@ impl Keys {
     }
 }
 
-/// Ids of session keys are the last digits of their epochs, so that the keys before and after the current one can stand
-/// beside it. Any other id means the current one.
-fn session_epoch(current: Epoch, id: u8) -> Epoch {
-    let is = |epoch: i64| epoch.rem_euclid(256) == i64::from(id);
-    [current.0, current.0 - 1, current.0 + 1].into_iter().find(|epoch| is(*epoch)).map_or(current, Epoch)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{content, session_epoch};
-    use crate::authority::Epoch;
+    use super::{content, epoch};
+    use crate::authority::{Epoch, fresh_authority};
+    use jiff::Timestamp;
     use tollward_desired::KeyEntry;
 
     #[test]
-    fn neighbouring_epochs_are_found_by_their_last_digits() {
-        let current = Epoch(690);
-        assert_eq!(session_epoch(current, 178), Epoch(690));
-        assert_eq!(session_epoch(current, 177), Epoch(689));
-        assert_eq!(session_epoch(current, 179), Epoch(691));
-        assert_eq!(session_epoch(current, 0), current);
+    fn a_generation_counts_like_an_epoch_so_that_the_keys_before_stay_next_to_it() {
+        let (authority, now) = (fresh_authority(), Timestamp::now());
+        let Epoch(first) = epoch(&authority, "11f0", 0, now);
+        assert_eq!(epoch(&authority, "11f0", 1, now), Epoch(first + 1));
+        assert_eq!(epoch(&authority, "11f0", u32::MAX, now), Epoch(first + i64::from(u32::MAX)));
+        let before = authority.session_key("11f0", epoch(&authority, "11f0", 4, now)).unwrap();
+        let earlier = Epoch(epoch(&authority, "11f0", 5, now).0 - 1);
+        assert_eq!(authority.session_key("11f0", earlier).unwrap(), before);
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(super) fn want(judged: Judged, context: &Context) -> Result<Wanted, WantErro
     };
     let Desired { mut children, configuration } = wanted;
     let uid = server.identity().uid().to_owned();
-    let epoch = context.authority.epoch(&uid, context.clock.now());
+    let epoch = keys::epoch(&context.authority, &uid, server.key_generation(), context.clock.now());
     let keys = keys::name(&mut children, &uid, epoch, &context.authority).map_err(WantError::Keys)?;
     Ok(Wanted { server, children, configuration, keys })
 }

@@ -16,6 +16,7 @@ mod provider;
 mod proxy;
 mod route;
 mod sender;
+mod session;
 mod upstream_identity;
 
 pub use check::{Problem, check};
@@ -33,6 +34,7 @@ pub use route::{
     SessionKey, UpstreamConfig,
 };
 pub use sender::{DpopConfig, ProofNonce, SenderConstraintConfig, SenderConstraintMode};
+pub use session::{SESSION_BOUND, SessionBounds};
 pub use upstream_identity::{
     ASSERTION_HEADER, ASSERTION_KEYS, ASSERTION_SECONDS, ASSERTION_TYPE, AssertionKeys, ClientAuthentication,
     CredentialForm, ExchangeClient, LOCAL_ASSERTION_KEYS, MAX_EXCHANGED_SECONDS, UpstreamIdentity,

@@ -83,6 +83,7 @@ reasons! {
     HeaderMismatch = "header_mismatch", "A header does not agree with the body.", "Let MCP-Protocol-Version, Mcp-Method and Mcp-Name repeat the body.";
     ProtocolVersionUnsupported = "protocol_version_unsupported", "The protocol revision is not served.", "Use a revision from data.supported.";
     MethodUnknown = "method_unknown", "The JSON-RPC method is unknown and therefore denied.", "Use a method of the specification.";
+    TaskUnknown = "task_unknown", "The task does not exist, has ended, or was not begun by the caller at this replica.", "Begin the task again.";
     TokenInCall = "token_in_call", "The call carries its own access token as content.", "Send the token in the Authorization header and nowhere else.";
     SessionUnknown = "session_unknown", "The session does not exist, has ended, or is another caller's.", "Initialize again.";
 
@@ -95,6 +96,8 @@ reasons! {
     RateLimited = "rate_limited", "A limit is exhausted.", "Wait as long as Retry-After says.";
     LimitsExhausted = "limits_exhausted", "A limit counts so many callers already that it can't count another.", "Wait as long as Retry-After says; the platform team should look for a flood of callers in the metric tollward.ratelimit.keys.";
     LimitStoreUnavailable = "limit_store_unavailable", "The store of a limit does not count, and its policy refuses calls meanwhile.", "Wait and retry; the policy's status and the sidecar's log say what is wrong with the store.";
+    SessionsLimited = "sessions_limited", "The caller has as many sessions or streams open as it may.", "End sessions that are done with (DELETE) and close streams, wait as long as Retry-After says, or raise the server's session.maxSessionsPerClient or maxStreamsPerClient.";
+    SessionsExhausted = "sessions_exhausted", "The server has as many sessions or streams open as it may.", "Wait as long as Retry-After says; look for a flood of callers, or raise the server's session.maxSessions or maxStreams.";
     ConcurrencyLimited = "concurrency_limited", "Too many requests are in flight.", "Wait for earlier calls to end.";
 
     // Our own state

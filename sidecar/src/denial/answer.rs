@@ -16,6 +16,7 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// The status of a denial.
+#[expect(clippy::too_many_lines, reason = "one table, in which every reason has its line")]
 pub fn status_of(denial: &Denial) -> StatusCode {
     match denial.reason {
         Reason::Allowed => StatusCode::OK,
@@ -58,14 +59,16 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         | Reason::RuleDenied
         | Reason::ScopeInsufficient
         | Reason::ConditionFailed
+        | Reason::TaskUnknown
         | Reason::Hidden => StatusCode::FORBIDDEN,
         Reason::MediaTypeRefused => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Reason::MethodUnknown => unknown_method(denial.details.era),
-        Reason::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        Reason::RateLimited | Reason::SessionsLimited => StatusCode::TOO_MANY_REQUESTS,
         Reason::KeysUnavailable
         | Reason::ProofsExhausted
         | Reason::IntrospectionUnavailable
         | Reason::ConcurrencyLimited
+        | Reason::SessionsExhausted
         | Reason::AuditUnavailable
         | Reason::UpstreamIdentityUnavailable
         | Reason::LimitsExhausted

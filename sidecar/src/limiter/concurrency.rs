@@ -11,7 +11,7 @@ const SHARDS: usize = 16;
 
 /// Open calls of one limit and tier, by key.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(crate) struct Open {
     shards: Box<[Mutex<HashMap<KeyId, u32, Hashed>>]>,
     hasher: KeyHasher,
 }
@@ -25,13 +25,13 @@ pub struct Permit {
 
 impl Open {
     /// Nothing is open.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let shards = std::iter::repeat_with(Mutex::default).take(SHARDS).collect();
         Self { shards, hasher: KeyHasher::default() }
     }
 
     /// Opens one more, unless there are `most` already. Also says how many more there may be.
-    pub(super) fn enter(self: &Arc<Self>, key: &str, most: u32) -> Option<(Permit, u32)> {
+    pub(crate) fn enter(self: &Arc<Self>, key: &str, most: u32) -> Option<(Permit, u32)> {
         let id = self.hasher.id(key);
         let mut shard = self.shard(id)?;
         let open = shard.get(&id).copied().unwrap_or_default();
@@ -43,14 +43,14 @@ impl Open {
     }
 
     /// How many are open.
-    pub(super) fn count(&self, key: &str) -> u32 {
+    pub(crate) fn count(&self, key: &str) -> u32 {
         let id = self.hasher.id(key);
         self.shard(id).and_then(|shard| shard.get(&id).copied()).unwrap_or_default()
     }
 
     /// Keys of which something is open.
     #[cfg(test)]
-    pub(super) fn keys(&self) -> usize {
+    pub(crate) fn keys(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }
 

@@ -7,25 +7,25 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 /// A key in 128 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct KeyId {
+pub(crate) struct KeyId {
     place: u64,
     rest: u64,
 }
 
 /// Makes ids; those of another one mean nothing.
 #[derive(Debug, Clone, Default)]
-pub(super) struct KeyHasher(RandomState, RandomState);
+pub(crate) struct KeyHasher(RandomState, RandomState);
 
 impl KeyHasher {
     /// The id of a key.
-    pub(super) fn id(&self, key: &str) -> KeyId {
+    pub(crate) fn id(&self, key: &str) -> KeyId {
         KeyId { place: self.0.hash_one(key), rest: self.1.hash_one(key) }
     }
 }
 
 impl KeyId {
     /// One of `number` shards, of bits that no place in a shard's table depends on.
-    pub(super) fn shard(self, number: usize) -> usize {
+    pub(crate) fn shard(self, number: usize) -> usize {
         let number = u64::try_from(number).unwrap_or(1).max(1);
         usize::try_from(self.rest % number).unwrap_or_default()
     }
@@ -39,10 +39,10 @@ impl Hash for KeyId {
 
 /// What is a hash already is not hashed again.
 #[derive(Debug, Default)]
-pub(super) struct AsItIs(u64);
+pub(crate) struct AsItIs(u64);
 
 /// Builds [`AsItIs`].
-pub(super) type Hashed = BuildHasherDefault<AsItIs>;
+pub(crate) type Hashed = BuildHasherDefault<AsItIs>;
 
 impl Hasher for AsItIs {
     fn finish(&self) -> u64 {

@@ -5,7 +5,9 @@ use crate::denial::{Challenge, Denial};
 use crate::envelope::Message;
 use crate::snapshot::Route;
 use tollward_policy::condition::{Arguments, Facts};
+use tollward_policy::operation::Target;
 use tollward_policy::principal::Principal;
+use tollward_policy::reason::Reason;
 use tollward_policy::rules::Verdict;
 use tollward_policy::scope::ScopeSet;
 
@@ -18,12 +20,17 @@ pub(super) struct Permitted {
 
 /// The scopes that a caller holds here, and what the rules say of a message at a time, in seconds since the epoch.
 pub(crate) fn judge(route: &Route, principal: &Principal, message: &Message, now: i64) -> (ScopeSet, Verdict) {
-    let held = match principal {
-        Principal::Anonymous => ScopeSet::EMPTY,
-        Principal::Token(token) => route.catalogue.held(route.scope_names.held(token)),
-    };
+    let held = held(route, principal);
     let verdict = route.rules.decide(message.operation(), &held, &facts(principal, message, now));
     (held, verdict)
+}
+
+/// The scopes that a caller holds here.
+pub(super) fn held(route: &Route, principal: &Principal) -> ScopeSet {
+    match principal {
+        Principal::Anonymous => ScopeSet::EMPTY,
+        Principal::Token(token) => route.catalogue.held(route.scope_names.held(token)),
+    }
 }
 
 /// What conditions may be about.
@@ -66,5 +73,11 @@ pub(super) fn authorize(resumed: Resumed) -> Result<Permitted, Denial> {
             });
         }
     };
+    // Whose a task is, no rule can say. One that nobody is known to have begun may be another caller's.
+    if let Target::Task(task) = &message.operation().target
+        && !route.tasks.is_of(task, &resumed.binding)
+    {
+        return Err(Denial::new(Reason::TaskUnknown).id(id()).era(message.era()));
+    }
     Ok(Permitted { resumed, held, rule })
 }

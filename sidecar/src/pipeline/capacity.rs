@@ -6,6 +6,7 @@
 
 use crate::denial::Denial;
 use crate::limiter::Permit;
+use crate::session::{Opening, SessionInUse, StreamPlace};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -28,6 +29,12 @@ pub(super) struct Place {
     bodies: Arc<Semaphore>,
     body: Option<OwnedSemaphorePermit>,
     permits: Vec<Permit>,
+    /// Of a session that may begin.
+    pub(super) opening: Option<Opening>,
+    /// Of the session that it is made in.
+    pub(super) session: Option<SessionInUse>,
+    /// Of a stream.
+    pub(super) stream: Option<StreamPlace>,
 }
 
 impl Capacity {
@@ -39,7 +46,15 @@ impl Capacity {
     /// Takes a place.
     pub(super) fn enter(&self) -> Result<Place, Denial> {
         let permit = self.in_flight.clone().try_acquire_owned().map_err(|_| full())?;
-        Ok(Place { _in_flight: permit, bodies: self.bodies.clone(), body: None, permits: Vec::new() })
+        Ok(Place {
+            _in_flight: permit,
+            bodies: self.bodies.clone(),
+            body: None,
+            permits: Vec::new(),
+            opening: None,
+            session: None,
+            stream: None,
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! How often, and how many at once: every limit that matches is charged, or none.
 
 use super::authorize::Permitted;
+use super::occupy::occupy;
 use crate::denial::Denial;
 use crate::limiter::{Cause, Standing};
 use std::time::Duration;
@@ -35,6 +36,7 @@ impl Charged {
 
 /// Counts the call. Places come first: they give themselves back, so that nothing is charged for a call that has none.
 pub(super) async fn charge(mut permitted: Permitted) -> Result<Charged, Denial> {
+    occupy(&mut permitted)?;
     let understood = &mut permitted.resumed.understood;
     let route = understood.route.clone();
     let mut standings = std::mem::take(&mut understood.before);

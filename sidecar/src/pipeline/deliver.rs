@@ -1,10 +1,12 @@
 //! Back to the client: headers from a list, the session id sealed, lists filtered, streams passed on as they come.
 
 mod body;
+mod events;
 mod list;
 
 use super::charge::Charged;
 use super::forward::Answered;
+use super::occupy::settle;
 use super::refuse::refuse;
 use super::resume::SESSION_ID;
 use super::tenure::Tenure;
@@ -12,7 +14,7 @@ use crate::audit::{Ended, Trail};
 use crate::denial::{Denial, standing_headers};
 use crate::response::{self, ListKind, Media, RpcOutcome};
 use axum::body::Body;
-use body::{Ending, Forwarded};
+use body::{Ending, Filters, Forwarded};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use std::time::Duration;
@@ -32,13 +34,23 @@ enum Carriage {
     Events(ListKind),
     /// A stream on which any list may come.
     Resumed,
+    /// The answer to another request as a stream.
+    Stream,
     /// The status alone.
     Bodiless,
 }
 
+/// What lists a stream may bring.
+#[derive(Debug, Clone, Copy)]
+enum Lists {
+    None,
+    Of(ListKind),
+    Any,
+}
+
 /// Passes the answer on and hands the record to its body.
 pub(super) async fn deliver(
-    answered: Answered,
+    mut answered: Answered,
     mut trail: Trail,
     draining: &CancellationToken,
     mut tenure: Tenure,
@@ -49,28 +61,33 @@ pub(super) async fn deliver(
         Err(denial) => return refuse(&denial, trail),
     };
     let status = answered.response.status();
+    let sealed = head.get(SESSION_ID).and_then(|sealed| sealed.to_str().ok());
+    settle(&mut answered.charged.permitted, status, sealed);
     trail.answering(status.as_u16());
     let body = match carriage {
         Carriage::JsonList(kind) => {
+            let state = tenure.state().clone();
             let collected = tokio::select! {
                 biased;
                 withdrawn = tenure.end() => return tenure.cut(&withdrawn, trail),
-                collected = list::collect(answered, kind) => collected,
+                collected = list::collect(answered, kind, state) => collected,
             };
             match collected {
                 Ok(collected) => Body::new(body::Whole::new(collected, trail)),
                 Err(denial) => return refuse(&denial, trail),
             }
         }
-        Carriage::Events(kind) => stream(answered, trail, draining, tenure, Some(kind)),
+        Carriage::Events(kind) => stream(answered, trail, draining, tenure, Lists::Of(kind)),
         Carriage::Bodiless => {
             trail.finish(&RpcOutcome::UNDETERMINED, Ended::Complete);
             Body::empty()
         }
-        Carriage::Resumed => stream(answered, trail, draining, tenure, None),
+        Carriage::Resumed => stream(answered, trail, draining, tenure, Lists::Any),
+        Carriage::Stream => stream(answered, trail, draining, tenure, Lists::None),
         Carriage::Plain => {
+            let filters = Filters { ids: None, lists: None };
             let ending = ending(&answered, draining, tenure);
-            Body::new(Forwarded::new(answered, trail, ending, None))
+            Body::new(Forwarded::new(answered, trail, ending, filters))
         }
     };
     let mut response = Response::new(body);
@@ -79,17 +96,18 @@ pub(super) async fn deliver(
     response
 }
 
-/// A stream whose lists are filtered: of one kind, or of any.
-fn stream(
-    answered: Answered,
-    trail: Trail,
-    draining: &CancellationToken,
-    tenure: Tenure,
-    kind: Option<ListKind>,
-) -> Body {
-    let filter = list::event_filter(&answered, kind);
+/// A stream, whose events' ids are sealed and whose lists are filtered: none, of one kind, or of any.
+fn stream(answered: Answered, trail: Trail, draining: &CancellationToken, tenure: Tenure, lists: Lists) -> Body {
+    let filters = Filters {
+        ids: Some(events::ids(&answered, tenure.state().clone())),
+        lists: match lists {
+            Lists::None => None,
+            Lists::Of(kind) => Some(list::event_filter(&answered, Some(kind), tenure.state().clone())),
+            Lists::Any => Some(list::event_filter(&answered, None, tenure.state().clone())),
+        },
+    };
     let ending = ending(&answered, draining, tenure);
-    Body::new(Forwarded::new(answered, trail, ending, Some(filter)))
+    Body::new(Forwarded::new(answered, trail, ending, filters))
 }
 
 /// The MCP server's answer can't be used.
@@ -173,7 +191,8 @@ fn carriage(answered: &Answered) -> Result<Carriage, Denial> {
             Media::EventStream => Ok(Carriage::Resumed),
             Media::Json | Media::Opaque => Err(denied(&answered.charged, "the MCP server's stream is no event stream")),
         },
-        (None, Media::Json | Media::EventStream | Media::Opaque) => Ok(Carriage::Plain),
+        (None, Media::EventStream) => Ok(Carriage::Stream),
+        (None, Media::Json | Media::Opaque) => Ok(Carriage::Plain),
     }
 }
 

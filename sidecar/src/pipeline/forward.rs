@@ -3,8 +3,7 @@
 use super::assume::Assumed;
 use super::charge::Charged;
 use super::passed_on::passes;
-use super::resume::{Resumed, SESSION_ID};
-use super::understand::Understood;
+use super::resume::{LAST_EVENT_ID, Resumed, SESSION_ID};
 use crate::denial::Denial;
 use crate::upstream_identity::Presented;
 use bytes::Bytes;
@@ -75,7 +74,7 @@ fn request(resumed: &Resumed, context: HeaderMap, presented: Option<&Presented>)
     let mut request = Request::new(Full::new(understood.body.clone()));
     *request.method_mut() = understood.method.clone();
     *request.uri_mut() = upstream.uri.clone();
-    *request.headers_mut() = headers(understood, resumed.upstream_session.as_deref())?;
+    *request.headers_mut() = headers(resumed)?;
     request.headers_mut().insert(HOST, HeaderValue::from_str(upstream.authority.as_str()).ok()?);
     request.headers_mut().extend(context);
     if let Some(presented) = presented {
@@ -85,7 +84,8 @@ fn request(resumed: &Resumed, context: HeaderMap, presented: Option<&Presented>)
 }
 
 /// What the MCP server sees is built from a list, so that a header nobody thought of stays here.
-fn headers(understood: &Understood, session: Option<&str>) -> Option<HeaderMap> {
+fn headers(resumed: &Resumed) -> Option<HeaderMap> {
+    let understood = &resumed.understood;
     let mut headers = HeaderMap::with_capacity(12);
     for (name, value) in &understood.headers {
         if passes(&understood.message, name) {
@@ -94,8 +94,11 @@ fn headers(understood: &Understood, session: Option<&str>) -> Option<HeaderMap> 
     }
     // Lists are filtered, and a filter can't read what is compressed.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    if let Some(session) = session {
-        headers.insert(SESSION_ID, HeaderValue::from_str(session).ok()?);
+    if let Some(session) = &resumed.session {
+        headers.insert(SESSION_ID, HeaderValue::from_str(&session.upstream).ok()?);
+    }
+    if let Some(event) = &resumed.upstream_event {
+        headers.insert(LAST_EVENT_ID, event.clone());
     }
     Some(headers)
 }

@@ -6,10 +6,10 @@ use crate::audit::Trail;
 use crate::authenticate::{
     AUTHORIZATION_LIST, AUTHORIZATION_SCHEME, Authenticated, Presented, Refusal, Scheme, Schemes,
 };
-use crate::denial::{Challenge, Denial};
+use crate::denial::{Challenge, Denial, status_of};
 use crate::limiter::Standing;
 use crate::snapshot::Route;
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 use std::time::Duration;
 use tollward_policy::principal::Principal;
 use tollward_policy::reason::Reason;
@@ -95,13 +95,17 @@ fn refused(refusal: &Refusal, route: &Route, attempt: Attempt) -> Denial {
 pub(super) fn kept_out(reason: Reason, route: &Route) -> Denial {
     let challenge = Challenge::invalid_token(route.metadata_url(), &route.initial_scopes);
     let challenge = challenge.prefixed(route.scope_names.first_prefix());
-    let denial = Denial::new(reason).detail("the access token has been revoked");
+    let detail = match status_of(&Denial::new(reason)) {
+        StatusCode::UNAUTHORIZED => "the access token has been revoked",
+        _ => "it is not permitted any more",
+    };
+    let denial = Denial::new(reason).detail(detail);
     challenged(denial, challenge.by(route.authenticator.schemes()))
 }
 
 /// A new token may help, unless this one is good.
 fn challenged(denial: Denial, challenge: Challenge) -> Denial {
-    if matches!(denial.reason, Reason::ClientNotAllowed | Reason::RouteNotFound) {
+    if status_of(&denial) != StatusCode::UNAUTHORIZED {
         // Asking for another one would not help (and some clients would try for ever).
         return denial;
     }

@@ -2,7 +2,7 @@
 
 use crate::envelope::Message;
 use http::HeaderName;
-use tollward_policy::operation::{Era, Method};
+use tollward_policy::operation::Era;
 
 /// Request headers that the MCP server gets to see, besides those of [`PARAMETERS`].
 const FORWARDED: [&str; 6] = ["accept", "content-type", "user-agent", "mcp-protocol-version", "mcp-method", "mcp-name"];
@@ -10,14 +10,10 @@ const FORWARDED: [&str; 6] = ["accept", "content-type", "user-agent", "mcp-proto
 /// Prefix of headers in which a tool's parameters are mirrored (MCP 2026-07-28).
 const PARAMETERS: &str = "mcp-param-";
 
-/// Resumption of a stream: by GET only, which only the legacy era has.
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
 /// True for a header of the caller's that is sent on as it is.
 pub(super) fn passes(message: &Message, name: &HeaderName) -> bool {
     let parameter = message.era() == Era::Modern && is_parameter(name);
-    let resumption = message.operation().method == Method::StreamOpen && name == LAST_EVENT_ID;
-    FORWARDED.contains(&name.as_str()) || parameter || resumption
+    FORWARDED.contains(&name.as_str()) || parameter
 }
 
 /// A tool chooses the names behind the prefix; names that could be taken for other headers by a lenient server are not sent.

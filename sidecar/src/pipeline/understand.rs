@@ -25,7 +25,8 @@ pub(super) struct Understood {
     pub(super) address: String,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
-    pub(super) message: Message,
+    /// Shared with [`super::tenure`], which asks the rules again.
+    pub(super) message: Arc<Message>,
     /// Exactly the bytes that were judged.
     pub(super) body: Bytes,
     /// What the request has taken of the process's capacity.
@@ -54,6 +55,7 @@ pub(super) async fn understand(
     };
     trail.calls(&message, body.len(), &route.redactor, route.knows(&message.operation().target));
     let (method, headers) = (parts.method, parts.headers);
+    let message = Arc::new(message);
     Ok(Understood { route, principal, address, method, headers, message, body, place, before })
 }
 

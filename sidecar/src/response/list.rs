@@ -27,6 +27,8 @@ pub enum ListKind {
     ResourceTemplates,
     /// `prompts/list`.
     Prompts,
+    /// `tasks/list`.
+    Tasks,
 }
 
 /// Why a list can't be filtered. The answer is then the server's fault (502), or the stream ends.
@@ -72,7 +74,7 @@ pub(super) enum Place {
 }
 
 impl ListKind {
-    const ALL: [Self; 4] = [Self::Tools, Self::Resources, Self::ResourceTemplates, Self::Prompts];
+    const ALL: [Self; 5] = [Self::Tools, Self::Resources, Self::ResourceTemplates, Self::Prompts, Self::Tasks];
 
     /// What that method lists.
     pub const fn of(method: Method) -> Option<Self> {
@@ -81,6 +83,7 @@ impl ListKind {
             Method::ResourcesList => Some(Self::Resources),
             Method::ResourcesTemplatesList => Some(Self::ResourceTemplates),
             Method::PromptsList => Some(Self::Prompts),
+            Method::TasksList => Some(Self::Tasks),
             Method::Initialize
             | Method::Ping
             | Method::ServerDiscover
@@ -94,7 +97,6 @@ impl ListKind {
             | Method::SubscriptionsListen
             | Method::TasksGet
             | Method::TasksResult
-            | Method::TasksList
             | Method::TasksCancel
             | Method::TasksUpdate
             | Method::NotificationsInitialized
@@ -114,6 +116,7 @@ impl ListKind {
             Self::Tools => Method::ToolsCall,
             Self::Resources | Self::ResourceTemplates => Method::ResourcesRead,
             Self::Prompts => Method::PromptsGet,
+            Self::Tasks => Method::TasksGet,
         }
     }
 
@@ -122,6 +125,7 @@ impl ListKind {
             Self::Tools | Self::Prompts => "name",
             Self::Resources => "uri",
             Self::ResourceTemplates => "uriTemplate",
+            Self::Tasks => "taskId",
         }
     }
 
@@ -131,6 +135,7 @@ impl ListKind {
             Self::Prompts => Target::Prompt(name.to_owned()),
             Self::Resources => Target::Resources(vec![name.to_owned()]),
             Self::ResourceTemplates => Target::Resources(vec![expansion(name)]),
+            Self::Tasks => Target::Task(name.to_owned()),
         }
     }
 }
@@ -196,12 +201,12 @@ fn filter_result(
     result: Json<'_>,
     may_use: &mut MayUse<'_>,
 ) -> Result<Filtered, FilterError> {
-    let [tools, resources, templates, prompts, scope] = result
-        .members(["tools", "resources", "resourceTemplates", "prompts", "cacheScope"])
+    let [tools, resources, templates, prompts, tasks, scope] = result
+        .members(["tools", "resources", "resourceTemplates", "prompts", "tasks", "cacheScope"])
         .map_err(|_| FilterError::NotAList("its result is ambiguous"))?;
     let mut filtered = untouched(body);
     let mut changes: Vec<_> = scope.map(|scope| (scope.text(), "\"private\"".to_owned())).into_iter().collect();
-    for (kind, list) in ListKind::ALL.into_iter().zip([tools, resources, templates, prompts]) {
+    for (kind, list) in ListKind::ALL.into_iter().zip([tools, resources, templates, prompts, tasks]) {
         let is_expected = expected == Some(kind);
         let list = list.map(|list| (list, list.elements(MAX_ITEMS)));
         match list {

@@ -1,4 +1,4 @@
-//! Notes the outcome of a call while its bytes go by, for the audit record.
+//! Notes the outcome of a call while its bytes go by, for the audit record, and the task that it began.
 //!
 //! It changes and delays nothing and keeps at most [`MAX_EVENT`] bytes. An answer beyond that is not determined, which the
 //! record says, rather than held back.
@@ -7,6 +7,7 @@ use super::event_stream::{Decoder, Oversize, Piece};
 use super::headers::Media;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 /// Most bytes of one event, or of a JSON body, that are looked at.
 pub const MAX_EVENT: usize = 64 * 1024;
@@ -37,7 +38,7 @@ pub struct Observer {
 enum State {
     Body(Vec<u8>),
     Events(Box<Decoder>),
-    Done(RpcOutcome),
+    Done(Said),
 }
 
 #[derive(Deserialize)]
@@ -56,6 +57,38 @@ struct ResponseError {
 struct ResponseResult {
     #[serde(rename = "isError", default)]
     is_error: Option<bool>,
+    /// MCP 2025-11-25: `{"taskId": ...}`. Any value, since what is no task must not hide the outcome.
+    #[serde(default)]
+    task: Option<Value>,
+    /// SEP-2663.
+    #[serde(rename = "taskId", default)]
+    task_id: Option<Value>,
+}
+
+impl ResponseResult {
+    fn task(&self) -> Option<&str> {
+        self.task_id.as_ref().or_else(|| self.task.as_ref()?.get("taskId"))?.as_str()
+    }
+}
+
+/// What a response says.
+#[derive(Debug)]
+struct Said {
+    outcome: RpcOutcome,
+    task: Option<Box<str>>,
+}
+
+/// What an answer came to.
+#[derive(Debug)]
+pub struct Observed {
+    /// How the call ended.
+    pub outcome: RpcOutcome,
+    /// Id of the task that it began.
+    pub task: Option<Box<str>>,
+}
+
+impl Said {
+    const NOTHING: Self = Self { outcome: RpcOutcome::UNDETERMINED, task: None };
 }
 
 impl Observer {
@@ -64,7 +97,7 @@ impl Observer {
         let state = match media {
             Media::Json => State::Body(Vec::new()),
             Media::EventStream => State::Events(Box::new(Decoder::new(MAX_EVENT, Oversize::Skip))),
-            Media::Opaque => State::Done(RpcOutcome::UNDETERMINED),
+            Media::Opaque => State::Done(Said::NOTHING),
         };
         Self { state }
     }
@@ -72,7 +105,7 @@ impl Observer {
     /// Takes the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         let next = match &mut self.state {
-            State::Body(body) if body.len() + bytes.len() > MAX_EVENT => Some(RpcOutcome::UNDETERMINED),
+            State::Body(body) if body.len() + bytes.len() > MAX_EVENT => Some(Said::NOTHING),
             State::Body(body) => {
                 body.extend_from_slice(bytes);
                 None
@@ -80,8 +113,8 @@ impl Observer {
             State::Events(decoder) => decoder.push(bytes).ok().and_then(|pieces| pieces.iter().find_map(of_piece)),
             State::Done(_) => None,
         };
-        if let Some(outcome) = next {
-            self.state = State::Done(outcome);
+        if let Some(said) = next {
+            self.state = State::Done(said);
         }
     }
 
@@ -97,31 +130,47 @@ impl Observer {
 
     /// The outcome, once the answer has ended.
     pub fn finish(self) -> RpcOutcome {
-        match self.state {
-            State::Body(body) => of_message(&body).unwrap_or(RpcOutcome::UNDETERMINED),
-            State::Events(_) => RpcOutcome::UNDETERMINED,
-            State::Done(outcome) => outcome,
+        self.conclude().outcome
+    }
+
+    /// The outcome and the task, once the answer has ended.
+    pub fn conclude(self) -> Observed {
+        let Said { outcome, task } = match self.state {
+            State::Body(body) => of_message(&body).unwrap_or(Said::NOTHING),
+            State::Events(_) => Said::NOTHING,
+            State::Done(said) => said,
+        };
+        Observed { outcome, task }
+    }
+
+    /// The task that a stream's response began, as soon as it has gone by; given once.
+    pub fn take_task(&mut self) -> Option<Box<str>> {
+        match &mut self.state {
+            State::Done(said) => said.task.take(),
+            State::Body(_) | State::Events(_) => None,
         }
     }
 }
 
 /// The first response on a stream is the answer; notifications and requests come before it.
-fn of_piece(piece: &Piece) -> Option<RpcOutcome> {
+fn of_piece(piece: &Piece) -> Option<Said> {
     match piece {
         Piece::Comment(_) => None,
         Piece::Event(event) => of_message(event.data.as_deref()?),
     }
 }
 
-fn of_message(message: &[u8]) -> Option<RpcOutcome> {
+fn of_message(message: &[u8]) -> Option<Said> {
     let response: Response = serde_json::from_slice(message).ok()?;
     match (response.method, response.error, response.result) {
         (None, Some(error), None) => {
-            Some(RpcOutcome { error_code: Some(error.code), tool_error: false, determined: true })
+            let outcome = RpcOutcome { error_code: Some(error.code), tool_error: false, determined: true };
+            Some(Said { outcome, task: None })
         }
         (None, None, Some(result)) => {
             let tool_error = result.is_error.unwrap_or(false);
-            Some(RpcOutcome { error_code: None, tool_error, determined: true })
+            let task = result.task().map(Box::from);
+            Some(Said { outcome: RpcOutcome { error_code: None, tool_error, determined: true }, task })
         }
         (None | Some(_), None | Some(_), None | Some(_)) => None,
     }

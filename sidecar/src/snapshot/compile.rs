@@ -8,7 +8,7 @@ use crate::authenticate::{
 };
 use crate::clock::Clock;
 use crate::limiter::{Limiter, Stores};
-use crate::session::{SessionKeys, SessionSealer};
+use crate::session::{SessionKeys, SessionSealer, Sessions, Tasks};
 use crate::upstream_identity::{Identities, IdentityError};
 use bytes::Bytes;
 use http::Uri;
@@ -54,6 +54,9 @@ pub enum CompileError {
     },
 }
 
+/// What of a server's callers outlives a configuration.
+type Kept = (Arc<Sessions>, Arc<Tasks>);
+
 /// What outlives a configuration: keys of issuers, counts of limits, random session keys, names seen.
 pub struct Parts {
     /// Keys of issuers.
@@ -72,6 +75,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Keys for sessions of servers that were given none, by uid: they live as long as the process.
     pub own_session_keys: std::sync::Mutex<HashMap<String, Arc<SessionKeys>>>,
+    /// Sessions, streams and tasks, by uid.
+    pub sessions: std::sync::Mutex<HashMap<String, Kept>>,
     /// Names seen, by uid.
     pub known: std::sync::Mutex<HashMap<String, Arc<KnownTargets>>>,
 }
@@ -107,6 +112,7 @@ impl Parts {
         let sealer = sealer.map_err(|error| content(&error))?;
         let identity = self.identities.compile(config, &own);
         let identity = identity.map_err(|source| CompileError::Identity { server: name.clone(), source })?;
+        let (sessions, tasks) = self.sessions(&config.server);
         Ok(Route {
             hosts: hosts(&endpoint, &config.endpoint.hosts),
             origins: origins(&endpoint, &config.endpoint.allowed_origins),
@@ -116,6 +122,9 @@ impl Parts {
             initial_scopes: config.initial_scopes.clone(),
             scope_names,
             sealer,
+            session_bounds: config.session.bounds,
+            sessions,
+            tasks,
             upstream: upstream(config).ok_or_else(|| content(&"upstream.url is no URL"))?,
             identity,
             redactor: Redactor::new(&config.audit),
@@ -157,6 +166,11 @@ impl Parts {
         let keys = load()?;
         own.insert(config.server.uid.clone(), keys.clone());
         Ok(keys)
+    }
+
+    fn sessions(&self, server: &ServerRef) -> Kept {
+        let mut sessions = self.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        sessions.entry(server.uid.clone()).or_default().clone()
     }
 
     fn known(&self, server: &ServerRef) -> Arc<KnownTargets> {

@@ -4,7 +4,7 @@ use super::ScopeNames;
 use crate::audit::Redactor;
 use crate::authenticate::{Authenticator, Provider};
 use crate::limiter::RouteLimiter;
-use crate::session::SessionSealer;
+use crate::session::{SessionSealer, Sessions, Tasks};
 use crate::upstream_identity::UpstreamIdentity;
 use bytes::Bytes;
 use http::Uri;
@@ -12,7 +12,7 @@ use http::uri::Authority;
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tollward_policy::config::ServerRef;
+use tollward_policy::config::{ServerRef, SessionBounds};
 use tollward_policy::endpoint::Endpoint;
 use tollward_policy::limits::LimitSet;
 use tollward_policy::operation::Target;
@@ -52,6 +52,12 @@ pub struct Route {
     pub limiter: RouteLimiter,
     /// Seals session ids.
     pub sealer: SessionSealer,
+    /// How many sessions and streams there may be.
+    pub session_bounds: SessionBounds,
+    /// How many there are.
+    pub sessions: Arc<Sessions>,
+    /// Whose tasks are.
+    pub tasks: Arc<Tasks>,
     /// The MCP server behind.
     pub upstream: Upstream,
     /// As whom calls go there.

@@ -74,15 +74,14 @@ async fn a_second_stream_of_a_session_takes_nothing_from_the_first_and_a_strange
         let (token, records) = (world.token(), world.sidecar.records.count());
         let (reply, _) = world.passed(wire, &Call::initialize().token(&token)).await;
         let id = reply.header("mcp-session-id").to_owned();
-        let listen = |token: &str| Call::listen().token(token).session(&id).header("last-event-id", "7");
+        let listen = |token: &str| Call::listen().token(token).session(&id);
         let (first, first_tap) = Answer::stream("text/event-stream");
         world.upstream.next(first);
         let mut first = world.open(wire, &listen(&token)).await;
         let (second, second_tap) = Answer::stream("text/event-stream");
         world.upstream.next(second);
         let mut second = world.open(wire, &listen(&token)).await;
-        let seen = world.upstream.last();
-        assert_eq!((seen.header("last-event-id"), seen.header("mcp-session-id").starts_with(RAW_SESSION)), ("7", true));
+        assert!(world.upstream.last().header("mcp-session-id").starts_with(RAW_SESSION));
         let before = world.upstream.count();
         let stranger = world.issuer.token().subject("mallory").mint();
         let reply = world.send(wire, &listen(&stranger)).await;

@@ -19,6 +19,10 @@ fn a_server_of_each_type_is_accepted() {
             ("/spec/auth", json!({"mode": "None", "rules": [{"name": "open", "match": {"tools": ["x"]}}]})),
             ("/spec/session", json!({"maxAge": "1m"})),
             (
+                "/spec/session",
+                json!({"maxSessionsPerClient": 1, "maxSessions": 1, "maxStreamsPerClient": 1, "maxStreams": 100_000}),
+            ),
+            (
                 "/spec/source/workload/env",
                 json!([{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]),
             ),

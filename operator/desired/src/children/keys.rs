@@ -1,7 +1,7 @@
 //! Which keys a server needs. Only described: whoever holds the root keys makes the bytes.
 
 use super::{component, owner};
-use crate::configuration::FIRST_SESSION_KEY;
+use crate::configuration::SESSION_KEYS;
 use crate::names::{ASSERTION_KEY, ASSERTION_NEIGHBOURS, labels, report_name, session_key_file};
 use crate::validate::{TlsPlan, UpstreamAuthPlan, Validated};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -32,6 +32,8 @@ pub enum KeyEntry {
         file: String,
         /// Id within the configuration.
         id: u8,
+        /// How many epochs after the current one it belongs to.
+        after: i64,
     },
     /// A certificate from the installation's authority, with its private key, both in PEM.
     Certificate {
@@ -61,7 +63,8 @@ pub enum KeyEntry {
 
 pub(super) fn secret(server: &Validated) -> KeysSecret {
     let identity = &server.identity;
-    let mut entries = vec![KeyEntry::Session { file: session_key_file(FIRST_SESSION_KEY), id: FIRST_SESSION_KEY }];
+    let session = |(id, after)| KeyEntry::Session { file: session_key_file(id), id, after };
+    let mut entries: Vec<_> = SESSION_KEYS.into_iter().map(session).collect();
     match server.endpoint.tls() {
         TlsPlan::Issued => entries.push(certificate("tls", serving_names(server))),
         TlsPlan::Secret(_) | TlsPlan::Off => {}

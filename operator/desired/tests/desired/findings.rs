@@ -133,6 +133,14 @@ fn authorization_that_would_be_looser_than_it_reads_is_refused() {
 }
 
 #[test]
+fn bounds_of_sessions_and_streams_are_numbers_that_can_be_counted_to() {
+    table(vec![
+        ("/spec/session", json!({"maxSessions": 0}), Reason::Invalid, "spec.session.maxSessions must be from 1"),
+        ("/spec/session", json!({"maxStreamsPerClient": -1}), Reason::Invalid, "spec.session.maxStreamsPerClient must"),
+    ]);
+}
+
+#[test]
 fn certificates_can_not_be_asked_for_without_tls() {
     let mut inputs =
         with("/spec/endpoint", json!({"url": "http://mcp.example.com/catalog/mcp", "tls": {"mode": "Off"}}));

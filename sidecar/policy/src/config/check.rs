@@ -5,8 +5,8 @@ mod introspection;
 mod upstream_identity;
 
 use super::{
-    AuthConfig, ListenerTls, ProcessConfig, ProviderConfig, Role, RouteConfig, SenderConstraintConfig, SidecarConfig,
-    trusted_proxy_problems,
+    AuthConfig, ListenerTls, ProcessConfig, ProviderConfig, Role, RouteConfig, SESSION_BOUND, SenderConstraintConfig,
+    SidecarConfig, trusted_proxy_problems,
 };
 use crate::clients::is_host;
 use crate::endpoint::Endpoint;
@@ -160,6 +160,9 @@ fn check_route(
     }
     problems.check(place, LimitSet::compile(&route.rate_limits));
     problems.within(place, "session.maxAgeSeconds", route.session.max_age_seconds, 60..=2_592_000);
+    for (name, bound) in route.session.bounds.named() {
+        problems.within(place, &format!("session.bounds.{name}"), bound, SESSION_BOUND);
+    }
     problems.within(place, "audit.maxArgumentBytes", route.audit.max_argument_bytes, 0..=65_536);
     let mut ids = BTreeSet::new();
     for key in &route.session.keys {

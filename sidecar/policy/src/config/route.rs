@@ -1,6 +1,7 @@
 //! One MCP server: its address, its callers, their rights and limits, and what is recorded.
 
 use super::sender::SenderConstraintConfig;
+use super::session::SessionBounds;
 use super::upstream_identity::UpstreamIdentity;
 use crate::limits::RateLimitConfig;
 use crate::rules::RuleConfig;
@@ -113,7 +114,7 @@ impl AuthConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SessionKey {
-    /// Id within the sealed form.
+    /// Id by which errors name it. Sealed texts say by a hint of the key itself which one it is, so that a key may change its id.
     pub id: u8,
     /// File with 32 bytes.
     pub file: PathBuf,
@@ -129,6 +130,9 @@ pub struct SessionConfig {
     /// Seconds after which a session must be initialised anew.
     #[schemars(range(min = 60, max = 2_592_000))]
     pub max_age_seconds: u32,
+    /// How many there may be at once.
+    #[serde(default = "SessionBounds::standard", skip_serializing_if = "SessionBounds::is_standard")]
+    pub bounds: SessionBounds,
 }
 
 /// What of a call's arguments is recorded.

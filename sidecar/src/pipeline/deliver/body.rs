@@ -5,23 +5,43 @@ use super::super::forward::Answered;
 use super::super::tenure::Tenure;
 use crate::audit::{Ended, Trail};
 use crate::authenticate::Withdrawn;
-use crate::response::{ListKind, Media, Observer, RpcOutcome, SseFilter, media};
+use crate::response::{EventIds, ListKind, Media, Observed, Observer, RpcOutcome, SseFilter, media};
+use crate::session::Binding;
+use crate::snapshot::Route;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use tollward_policy::operation::Target;
+use tollward_policy::operation::{Method, Target};
 
 /// True for what one caller may see.
 pub(super) type Predicate = Box<dyn FnMut(ListKind, &Target) -> bool + Send>;
 
 /// Filters the lists of a stream for one caller.
 pub(super) type EventFilter = SseFilter<Predicate>;
+
+/// Seals the ids of a stream's events for one caller.
+pub(super) type SealedIds = EventIds<Box<dyn FnMut(&str) -> Option<String> + Send>>;
+
+/// What is changed on the way.
+pub(super) struct Filters {
+    /// Comes first: the other one keeps whole events back.
+    pub(super) ids: Option<SealedIds>,
+    pub(super) lists: Option<EventFilter>,
+}
+
+/// Whose a task is that the answer may begin.
+struct Beginner {
+    route: Arc<Route>,
+    owner: Binding,
+    now: i64,
+}
 
 /// An answer broke off; the connection ends with it, so that the client can't take a part for the whole.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +56,7 @@ pub(super) enum Broken {
     #[error("the MCP server's answer can't be filtered")]
     Filter,
     /// The caller is kept out.
-    #[error("the caller's token was revoked")]
+    #[error("a new configuration keeps the call out")]
     Revoked,
 }
 
@@ -111,8 +131,10 @@ impl Ending {
 /// A body that is passed on frame by frame.
 pub(super) struct Forwarded {
     upstream: Incoming,
-    filter: Option<EventFilter>,
+    filters: Filters,
     observer: Option<Observer>,
+    /// Present if the call may begin a task.
+    beginner: Option<Beginner>,
     ending: Ending,
     /// Whether a client may take an early end for the whole.
     is_stream: bool,
@@ -122,13 +144,24 @@ pub(super) struct Forwarded {
 
 impl Forwarded {
     /// Takes over the answer's body and record.
-    pub(super) fn new(answered: Answered, trail: Trail, ending: Ending, filter: Option<EventFilter>) -> Self {
+    pub(super) fn new(answered: Answered, trail: Trail, ending: Ending, filters: Filters) -> Self {
         let (parts, upstream) = answered.response.into_parts();
-        let mut place = answered.charged.permitted.resumed.understood.place;
-        place.release_body();
+        let resumed = answered.charged.permitted.resumed;
+        let (route, message) = (resumed.understood.route, resumed.understood.message);
+        let beginner = may_begin_task(message.operation().method).then_some(Beginner {
+            route,
+            owner: resumed.binding,
+            now: resumed.now,
+        });
+        let mut place = resumed.understood.place;
+        // Arguments are a part of the body, and kept for when the rules change.
+        if message.arguments().is_none() {
+            place.release_body();
+        }
         let media = media(&parts.headers);
         let (observer, is_stream) = (Some(Observer::new(media)), media == Media::EventStream);
-        let mut body = Self { upstream, filter, observer, ending, is_stream, trail: Some(trail), _place: place };
+        let trail = Some(trail);
+        let mut body = Self { upstream, filters, observer, beginner, ending, is_stream, trail, _place: place };
         body.finish_if_whole();
         body
     }
@@ -143,7 +176,20 @@ impl Forwarded {
 
     fn finish(&mut self, ended: Ended) {
         if let (Some(trail), Some(observer)) = (self.trail.take(), self.observer.take()) {
-            trail.finish(&observer.finish(), ended);
+            trail.finish(&self.conclude(observer), ended);
+        }
+    }
+
+    fn conclude(&self, observer: Observer) -> RpcOutcome {
+        let Observed { outcome, task } = observer.conclude();
+        self.remember(task.as_deref());
+        outcome
+    }
+
+    /// Before the client learns of it, or it could ask for its task too early.
+    fn remember(&self, task: Option<&str>) {
+        if let (Some(Beginner { route, owner, now }), Some(task)) = (&self.beginner, task) {
+            route.tasks.began(task, owner, *now);
         }
     }
 
@@ -151,8 +197,14 @@ impl Forwarded {
     fn carry(&mut self, data: Bytes) -> Result<Option<Bytes>, Broken> {
         if let Some(observer) = &mut self.observer {
             observer.push(&data);
+            let task = observer.take_task();
+            self.remember(task.as_deref());
         }
-        let data = match &mut self.filter {
+        let data = match &mut self.filters.ids {
+            Some(ids) => ids.push(&data),
+            None => data,
+        };
+        let data = match &mut self.filters.lists {
             Some(filter) => filter.push(&data).map_err(|_| Broken::Filter)?,
             None => data,
         };
@@ -190,7 +242,7 @@ impl Forwarded {
 impl Drop for Forwarded {
     fn drop(&mut self) {
         if let (Some(trail), Some(observer)) = (self.trail.take(), self.observer.take()) {
-            let outcome = observer.finish();
+            let outcome = self.conclude(observer);
             trail.finish(&outcome, if outcome.determined { Ended::Complete } else { Ended::ClientGone });
         }
     }
@@ -246,8 +298,14 @@ impl Body for Forwarded {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.filter.is_some() { SizeHint::default() } else { self.upstream.size_hint() }
+        let Filters { ids, lists } = &self.filters;
+        if ids.is_some() || lists.is_some() { SizeHint::default() } else { self.upstream.size_hint() }
     }
+}
+
+/// Tasks begin with a tool's call, and its answer may come again on a stream that is resumed.
+fn may_begin_task(method: Method) -> bool {
+    matches!(method, Method::ToolsCall | Method::StreamOpen)
 }
 
 /// A body that is complete before it goes out.
