@@ -3,6 +3,7 @@
 mod limits;
 #[cfg(feature = "cluster")]
 mod revoke;
+mod sandbox;
 
 pub(crate) use limits::{GivenClaim, LimitsArguments, View};
 #[cfg(feature = "cluster")]
@@ -10,6 +11,7 @@ pub(crate) use revoke::{Moment, RevokeArguments, Until};
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub(crate) use sandbox::{SandboxArguments, SandboxMode, SandboxedArguments};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -43,7 +45,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run Tollward in front of an MCP server on this machine, with the policy of your manifests.
     #[command(
-        after_help = "Examples:\n  tollward dev -f manifests -- node server.js\n  tollward dev -f manifests --server catalog --audit audit.jsonl -- npx -y @modelcontextprotocol/server-everything streamableHttp\n  tollward dev -f manifests --upstream http://127.0.0.1:3000/mcp --user ada=tier:production\n  tollward dev -f examples/catalog --walkthrough -- target/debug/catalog     in a checkout, after `cargo build -p catalog`\n\nThe MCP server is started with HOST=127.0.0.1 and PORT set to a free port. Everything listens on 127.0.0.1 only, without TLS; the built-in sign-in takes any name. This is for development, not for a cluster."
+        after_help = "Examples:\n  tollward dev -f manifests -- node server.js\n  tollward dev -f manifests --server catalog --audit audit.jsonl --allow-network --allow-write ~/.npm -- npx -y @modelcontextprotocol/server-everything streamableHttp\n  tollward dev -f manifests --upstream http://127.0.0.1:3000/mcp --user ada=tier:production\n  tollward dev -f examples/catalog --walkthrough -- target/debug/catalog     in a checkout, after `cargo build -p catalog`\n\nThe MCP server is started with HOST=127.0.0.1 and PORT set to a free port, in a sandbox: without network, and without files but the system's, its\nprogram's and those of the current folder. Everything listens on 127.0.0.1 only, without TLS; the built-in sign-in takes any name. This is for development, not for a cluster."
     )]
     Dev(Box<DevArguments>),
     /// Say whether manifests are valid, and everything that is wrong with them. Exit code 1 if something is.
@@ -90,6 +92,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  tollward explain -f examples/catalog --token token.txt --tool add_to_cart --args args.json\n  tollward explain -f examples/catalog --token - --method resources/read --resource catalog://products/TEA-001\n  tollward explain -f examples/catalog --token token.txt --jwks keys.json --tool checkout -o json\n\nNothing is sent to the MCP server, and the token is never printed. The provider's keys are fetched, or read from --jwks."
     )]
     Explain(Box<ExplainArguments>),
+    /// Give up rights and become a command: how `dev` starts a server.
+    #[command(
+        hide = true,
+        after_help = "Examples:\n  tollward sandboxed --rules '{\"read\":[\"/usr\",\"/lib\",\"/lib64\",\"/bin\"],\"write\":[],\"port\":3000}' -- node server.js"
+    )]
+    Sandboxed(SandboxedArguments),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Examples:\n  tollward completions bash > ~/.local/share/bash-completion/completions/tollward\n  tollward completions zsh > ~/.zfunc/_tollward\n  tollward completions fish > ~/.config/fish/completions/tollward.fish"
@@ -99,6 +107,13 @@ pub(crate) enum Command {
         #[arg(value_enum)]
         shell: Shell,
     },
+}
+
+/// The completion script for a shell.
+pub(crate) fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "tollward", &mut script);
+    String::from_utf8_lossy(&script).trim_end().to_owned()
 }
 
 /// Which manifests.
@@ -208,6 +223,8 @@ pub(crate) struct DevArguments {
     /// Keep running after the walk-through.
     #[arg(long, requires = "walkthrough")]
     pub(crate) stay: bool,
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxArguments,
     /// The MCP server's command, after `--`.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) server_command: Vec<String>,

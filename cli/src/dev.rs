@@ -8,6 +8,7 @@
 
 mod broker;
 mod config_file;
+mod confined;
 mod free_port;
 mod plan;
 mod records;

@@ -1,8 +1,7 @@
-//! The `tollward` program: what was typed leads to one command, and its outcome to an exit code. [`arguments`] is what can be
-//! typed; [`manifests`] reads and compiles what a platform team writes; [`check`] and [`render`] show it, [`explain`] asks it about
-//! one call; [`dev`] runs it in front of an MCP server; [`walkthrough`] plays a client against that, or a cluster by [`visit`].
-//! `revoke` (feature `cluster`) asks an API server, [`limits`] asks data planes by kubectl. [`input`] reads what a file or
-//! standard input holds, [`record`] puts audit records into words, and [`screen`] is the only way to the terminal.
+//! The `tollward` program: what was typed leads to one command, and its outcome to an exit code. [`arguments`] is what can be typed; [`manifests`]
+//! reads and compiles what a platform team writes; [`check`] and [`render`] show it, [`explain`] asks it about one call; [`dev`] runs it in front of an
+//! MCP server in a [`sandbox`]; [`walkthrough`] plays a client against that, or a cluster by [`visit`]. `revoke` (feature `cluster`) asks an API server,
+//! [`limits`] data planes. [`input`] reads files or standard input, [`record`] words audit records, and [`screen`] is the only way to the terminal.
 
 mod arguments;
 mod check;
@@ -15,12 +14,12 @@ mod record;
 mod render;
 #[cfg(feature = "cluster")]
 mod revoke;
+mod sandbox;
 mod screen;
 mod visit;
 mod walkthrough;
 
-use arguments::{Arguments, Command};
-use clap::CommandFactory as _;
+use arguments::Command;
 use screen::Screen;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -48,11 +47,10 @@ fn run(command: Command, screen: &Arc<Screen>) -> anyhow::Result<ExitCode> {
         #[cfg(not(feature = "cluster"))]
         Command::Revoke { typed: _ } => anyhow::bail!(arguments::NO_CLUSTER),
         Command::Limits(wanted) => limits::run(&wanted, screen),
+        Command::Sandboxed(entered) => Err(sandbox::become_command(&entered.rules, &entered.command)),
         Command::Walkthrough(wanted) => visit::run(*wanted, screen),
         Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "tollward", &mut script);
-            screen.line(String::from_utf8_lossy(&script).trim_end());
+            screen.line(&arguments::completions(shell));
             Ok(ExitCode::SUCCESS)
         }
     }

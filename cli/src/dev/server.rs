@@ -3,6 +3,7 @@
 //! It runs in a process group of its own, so that Ctrl-C reaches Tollward first and requests in flight can end. The group
 //! is ended on every way out, also when starting the rest fails.
 
+use super::confined::Confined;
 use crate::screen::{Screen, Tone, printable};
 use anyhow::{Context as _, anyhow};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -10,9 +11,10 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -34,12 +36,14 @@ pub(crate) struct Server {
     child: Child,
     group: Pid,
     life: Life,
+    _scratch: Option<TempDir>,
 }
 
 /// Whether the server still runs, and what it said.
 #[derive(Clone)]
 pub(crate) struct Life {
     name: String,
+    hint: Option<String>,
     ended_rx: watch::Receiver<bool>,
     output: Arc<Output>,
 }
@@ -52,15 +56,14 @@ struct Output {
 }
 
 impl Server {
-    /// Starts the command. Its output goes to the terminal line by line if `echo` says so.
-    pub(crate) fn start(command: &[String], port: u16, screen: &Arc<Screen>, echo: bool) -> anyhow::Result<Self> {
-        let (program, arguments) = command.split_first().context("the MCP server's command is empty")?;
-        let mut started = Command::new(program);
-        started.args(arguments).env("HOST", "127.0.0.1").env("PORT", port.to_string());
+    /// Starts it. Its output goes to the terminal line by line if `echo` says so.
+    pub(crate) fn start(confined: Confined, port: u16, screen: &Arc<Screen>, echo: bool) -> anyhow::Result<Self> {
+        let Confined { name, command: mut started, hint, scratch } = confined;
+        started.env("HOST", "127.0.0.1").env("PORT", port.to_string());
         started.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = started
             .spawn()
-            .with_context(|| format!("can't start the MCP server `{program}`; is it installed and in PATH?"))?;
+            .with_context(|| format!("can't start the MCP server `{name}`; is it installed and in PATH?"))?;
         let output = Arc::new(Output { screen: screen.clone(), echo, tail: Mutex::default() });
         output.clone().follow(child.stdout.take());
         output.clone().follow(child.stderr.take());
@@ -72,7 +75,7 @@ impl Server {
             let _ = rustix::io::retry_on_intr(|| waitid(WaitId::Pid(group), seen));
             ended_tx.send_replace(true);
         });
-        Ok(Self { child, group, life: Life { name: program.clone(), ended_rx, output } })
+        Ok(Self { child, group, life: Life { name, hint, ended_rx, output }, _scratch: scratch })
     }
 
     /// The process id.
@@ -86,6 +89,7 @@ impl Server {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let started = Instant::now();
         let mut said = Duration::ZERO;
+        let mut hinted = false;
         loop {
             if TcpStream::connect(address).await.is_ok() {
                 return Ok(());
@@ -104,7 +108,12 @@ impl Server {
                 let waited =
                     if said < 2 * PATIENCE { String::new() } else { format!(", for {} s now", said.as_secs()) };
                 let text = format!("waiting for `{}` to listen on {address}{waited}", printable(&self.life.name));
-                self.life.output.screen.line(&self.life.output.screen.paint(Tone::Quiet, &text));
+                let screen = &self.life.output.screen;
+                screen.line(&screen.paint(Tone::Quiet, &text));
+                if let Some(hint) = self.life.hint.as_ref().filter(|_| !hinted && said >= 2 * PATIENCE) {
+                    screen.line(&screen.paint(Tone::Quiet, &format!("  {hint}")));
+                    hinted = true;
+                }
             }
             tokio::time::sleep(PERIOD).await;
         }
@@ -138,7 +147,8 @@ impl Life {
         } else {
             format!("; it printed last:{}", said.concat())
         };
-        anyhow!("the MCP server `{}` {what}{said}", self.name)
+        let hint = self.hint.as_ref().map(|hint| format!("\n  {hint}")).unwrap_or_default();
+        anyhow!("the MCP server `{}` {what}{said}{hint}", self.name)
     }
 }
 

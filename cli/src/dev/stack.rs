@@ -2,6 +2,7 @@
 
 use super::broker::{Audience, BuiltIn, Reserved};
 use super::config_file::ConfigFile;
+use super::confined::Confined;
 use super::free_port::or_free;
 use super::plan::{IssuerPlace, Place, UpstreamPlace, localize};
 use super::records::Records;
@@ -226,7 +227,8 @@ async fn upstream(arguments: &DevArguments, screen: &Arc<Screen>) -> anyhow::Res
         return Ok((None, UpstreamPlace::Url(url.clone())));
     }
     let port = or_free(0)?.port();
-    let server = Server::start(&arguments.server_command, port, screen, !arguments.walkthrough)?;
+    let confined = Confined::new(&arguments.server_command, port, &arguments.sandbox, screen)?;
+    let server = Server::start(confined, port, screen, !arguments.walkthrough)?;
     server.accepts(port).await?;
     Ok((Some(server), UpstreamPlace::Port(port)))
 }

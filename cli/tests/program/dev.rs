@@ -98,7 +98,8 @@ fn all_processes_of_the_servers_command_end_with_it() {
     let pids = manifests.path("pid");
     let command = server_command(&pids);
     let folder = manifests.folder();
-    let mut session = Session::start(folder.parent().unwrap(), &["-f", "manifests", "--", "sh", "-c", &command]);
+    let mut session =
+        Session::start(folder.parent().unwrap(), &["-f", "manifests", "--sandbox", "off", "--", "sh", "-c", &command]);
     session.ready();
     session.signal(Signal::INT);
     assert_eq!(session.ended(), Some(0), "{}", session.printed);
@@ -112,7 +113,8 @@ fn ctrl_c_while_the_server_starts_ends_both() {
     let folder = manifests.folder();
     let pids = manifests.path("pid");
     let command = "echo $$ > pid; echo waiting; exec sleep 1000";
-    let mut session = Session::start(folder.parent().unwrap(), &["-f", "manifests", "--", "sh", "-c", command]);
+    let mut session =
+        Session::start(folder.parent().unwrap(), &["-f", "manifests", "--sandbox", "off", "--", "sh", "-c", command]);
     session.line_with("server | waiting");
     session.signal(Signal::INT);
     assert_eq!(session.ended(), Some(0), "{}", session.printed);
@@ -125,7 +127,8 @@ fn the_end_of_the_server_ends_it_with_an_error() {
     let pids = manifests.path("pid");
     let command = server_command(&pids);
     let folder = manifests.folder();
-    let mut session = Session::start(folder.parent().unwrap(), &["-f", "manifests", "--", "sh", "-c", &command]);
+    let mut session =
+        Session::start(folder.parent().unwrap(), &["-f", "manifests", "--sandbox", "off", "--", "sh", "-c", &command]);
     session.ready();
     kill_process(pid(&pids), Signal::KILL).unwrap();
     assert_eq!(session.ended(), Some(1), "{}", session.printed);
@@ -142,6 +145,7 @@ fn a_server_that_does_not_start_is_an_error_with_its_own_words() {
         text.contains("error: the MCP server `sh` ended before it listened") && text.contains("| no database"),
         "{text}"
     );
+    assert!(text.contains("it runs without network") && text.contains("--allow-read"), "{text}");
     assert_eq!(code, Some(1));
     let (text, code) = manifests.run(&[&arguments[..], &["no-such-program"]].concat());
     assert!(text.contains("can't start the MCP server `no-such-program`"), "{text}");

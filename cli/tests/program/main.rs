@@ -12,6 +12,7 @@ mod dev;
 mod explain;
 mod limits;
 mod manifests;
+mod sandbox;
 mod session;
 mod shop;
 mod tokens;
