@@ -75,6 +75,8 @@ fn why(record: &Record) -> Option<String> {
         Some(Ended::TokenExpired) => Some("token expired"),
         Some(Ended::Draining) => Some("draining"),
         Some(Ended::Revoked) => Some("revoked"),
+        Some(Ended::Idle) => Some("idle"),
+        Some(Ended::TimeLimit) => Some("time limit"),
         Some(Ended::Complete) | None => None,
     };
     if record.decision.allowed {
@@ -152,6 +154,7 @@ pub(crate) mod testing {
             },
             limits: vec![],
             upstream_identity: None,
+            tunnel: None,
             outcome: Some(Outcome {
                 status: Some(200),
                 rpc_code: None,

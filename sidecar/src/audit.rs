@@ -14,6 +14,7 @@ mod record;
 mod redact;
 mod sink;
 mod trail;
+mod tunnel;
 
 pub use lines::{LinesSink, LinesWriter};
 pub use otel::OtelSink;
@@ -21,6 +22,7 @@ pub use record::{BoundTo, Call, Caller, Decision, Ended, HttpFacts, LimitState, 
 pub use redact::Redactor;
 pub use sink::{AuditSink, Fanout, SinkError};
 pub use trail::{Auditor, Trail};
+pub use tunnel::Tunnel;
 
 #[cfg(test)]
 mod tests;

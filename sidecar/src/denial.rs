@@ -5,9 +5,11 @@
 
 mod answer;
 mod challenge;
+mod tunnel;
 
 pub use answer::{DPOP_NONCE, respond, standing_headers, status_of};
 pub use challenge::Challenge;
+pub use tunnel::{PROXY_STATUS, refuse_tunnel};
 
 use crate::limiter::Standing;
 use serde_json::Value;

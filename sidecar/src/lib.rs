@@ -1,11 +1,12 @@
 //! The data plane: one pipeline in front of an MCP server.
 //!
 //! Map, from the socket inwards:
-//! - [`listen`] accepts connections, [`run`] puts a process together, [`reload`] and [`state`] change its policy.
+//! - [`listen`] accepts connections, [`run`] and [`run_egress`] put a process together, [`reload`] and [`state`] change its policy.
 //! - [`pipeline`] is the one way of a request; each file in its folder is a stage.
 //! - Stages use [`authenticate`], [`envelope`], [`session`], [`limiter`], [`response`], [`audit`], [`trace`], [`upstream_identity`], which know
 //!   nothing of each other's business; [`denial`] is the only place where a refusal becomes HTTP.
 //! - [`explain`] asks the deciding stages without sending anything.
+//! - [`egress`] carries the server's own connections to the outside: the relay in a sidecar, and the namespace's egress proxy.
 //! - [`snapshot`] is the compiled configuration; [`observe`] tells probes, Prometheus and the operator how it goes.
 
 mod address;
@@ -14,6 +15,7 @@ pub mod authenticate;
 pub mod clock;
 pub mod command;
 pub mod denial;
+pub mod egress;
 pub mod envelope;
 pub mod explain;
 pub mod inquiry;
@@ -25,6 +27,7 @@ pub mod pipeline;
 pub mod reload;
 pub mod response;
 pub mod run;
+pub mod run_egress;
 mod secret_file;
 pub mod session;
 pub mod snapshot;

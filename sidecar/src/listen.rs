@@ -16,5 +16,7 @@ pub use acceptor::{Acceptor, Wanted};
 pub use peer::Peer;
 pub use proxies::{Proxies, Proxy};
 pub use serve::{Bounds, serve};
+pub(crate) use serve::{next, tune};
 pub use stamp::Stamp;
 pub use tls::{Certificate, TlsError, mutual, server};
+pub(crate) use tls::{clients_of, mutual_for, servers_of};

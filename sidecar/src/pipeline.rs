@@ -57,7 +57,7 @@ pub struct Pipeline {
     /// The configuration in force.
     pub state: Arc<State>,
     /// Opens audit records.
-    pub auditor: Auditor,
+    pub auditor: Arc<Auditor>,
     /// Opens spans.
     pub tracing: crate::trace::Tracing,
     /// Dials MCP servers.

@@ -12,7 +12,7 @@ use tollward_policy::config::{LoadError, ProcessConfig, SidecarConfig, load};
 use tollward_policy::digest;
 
 /// Between two looks at the configuration file.
-const CONFIG_PERIOD: Duration = Duration::from_millis(500);
+pub(crate) const CONFIG_PERIOD: Duration = Duration::from_millis(500);
 /// Between two looks at certificates.
 const CERTIFICATE_PERIOD: Duration = Duration::from_secs(5);
 
@@ -136,6 +136,6 @@ pub async fn watch_certificates(certificates: Vec<Arc<Certificate>>, ending: Can
 }
 
 /// True once `ending` is cancelled.
-async fn pause(period: Duration, ending: &CancellationToken) -> bool {
+pub(crate) async fn pause(period: Duration, ending: &CancellationToken) -> bool {
     tokio::time::timeout(period, ending.cancelled()).await.is_ok()
 }

@@ -4,6 +4,7 @@
 use crate::audit::{AuditSink, Auditor, Fanout, OtelSink};
 use crate::authenticate::{Fetch, GuardedFetch, ProofMemory, Providers, TokenCache};
 use crate::clock::Clock;
+use crate::egress::relay::Relay;
 use crate::inquiry::Door;
 use crate::limiter::{GuardedDial, Limiter, Stores, gauge, tidy};
 use crate::listen::{Acceptor, Bounds, Certificate, Peer, Proxies, Stamp, TlsError, mutual, serve, server};
@@ -85,6 +86,8 @@ pub struct Running {
     pub observe: SocketAddr,
     /// Where the operator connects.
     pub report: Option<SocketAddr>,
+    /// Where the MCP server's own connections to the outside go.
+    pub egress: Option<SocketAddr>,
     ending: CancellationToken,
     tasks: JoinSet<()>,
     /// Ends last, so that probes see the process drain.
@@ -134,12 +137,8 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let (last, mut last_tasks) = (CancellationToken::new(), JoinSet::new());
 
     let bounds = Bounds::new(&process.http, Duration::from_secs(u64::from(process.drain_seconds)));
-    let small = Bounds {
-        connections: 1024,
-        header_timeout: Duration::from_secs(2),
-        drain: Duration::from_secs(1),
-        ..bounds.clone()
-    };
+    let small = small(&bounds);
+    let egress = relay(&process, &pipeline, &ending, &mut tasks, &mut certificates).await?;
     let public_tls = public_tls(&process, &state, &proxies, &mut certificates)?;
     // Boxed for each request: a connection would otherwise carry the room for one as long as it is open.
     let handler = move |request, peer| {
@@ -171,7 +170,34 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let watch = ConfigWatch { path: setup.config, stamp, parts, state: state.clone(), process, restart_required };
     tasks.spawn(watch.run(ending.clone()));
     tasks.spawn(watch_certificates(certificates, ending.clone()));
-    Ok(Running { public, observe, report: report_address, ending, tasks, last, last_tasks, state })
+    Ok(Running { public, observe, report: report_address, egress, ending, tasks, last, last_tasks, state })
+}
+
+/// Bounds of the listeners that are not for clients.
+fn small(bounds: &Bounds) -> Bounds {
+    Bounds {
+        connections: 1024,
+        header_timeout: Duration::from_secs(2),
+        drain: Duration::from_secs(1),
+        ..bounds.clone()
+    }
+}
+
+/// Starts the relay of the MCP server's own connections, as far as there is one. Returns where it listens.
+async fn relay(
+    process: &ProcessConfig,
+    pipeline: &Arc<Pipeline>,
+    ending: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+    certificates: &mut Vec<Arc<Certificate>>,
+) -> Result<Option<SocketAddr>, StartError> {
+    let Some(config) = &process.egress else { return Ok(None) };
+    let (relay, certificate) = Relay::new(config, pipeline.auditor.clone(), pipeline.state.clone())?;
+    certificates.extend(certificate);
+    let (listener, address) = bind(config.listen).await?;
+    let drain = Duration::from_secs(u64::from(process.drain_seconds));
+    tasks.spawn(relay.serve(listener, ending.clone(), drain));
+    Ok(Some(address))
 }
 
 fn pipeline(
@@ -186,7 +212,7 @@ fn pipeline(
     let connect = loaded.config.routes.iter().map(|route| route.upstream.connect_timeout_seconds).max().unwrap_or(2);
     Pipeline {
         state: state.clone(),
-        auditor: Auditor::new(Arc::new(Fanout(sinks)), setup.clock.clone()),
+        auditor: Arc::new(Auditor::new(Arc::new(Fanout(sinks)), setup.clock.clone())),
         tracing: Tracing::new(&setup.telemetry),
         proxies: proxies.clone(),
         upstream: client(Duration::from_secs(u64::from(connect))),
@@ -198,12 +224,7 @@ fn pipeline(
 
 /// What outlives a configuration, empty. Keys and metadata are fetched from where `dial` lets them be, or by `keys`.
 pub fn parts(dial: &DialConfig, keys: Option<Arc<dyn Fetch>>, clock: Arc<dyn Clock>) -> Result<Parts, ResolveError> {
-    let scheme = |scheme| match scheme {
-        ConfigScheme::Http => Scheme::Http,
-        ConfigScheme::Https => Scheme::Https,
-    };
-    let allow = dial.allow.iter().map(|entry| Allowance { cidr: entry.cidr, scheme: scheme(entry.scheme) }).collect();
-    let policy = DialPolicy { allow, deny: dial.deny.clone() };
+    let policy = dial_policy(dial);
     let resolver = Arc::new(SystemResolver::from_system()?);
     let stores = GuardedDial::new(policy.clone(), resolver.clone());
     let endpoint = GuardedTokenEndpoint::new(policy.clone(), resolver.clone(), EXCHANGE);
@@ -222,6 +243,16 @@ pub fn parts(dial: &DialConfig, keys: Option<Arc<dyn Fetch>>, clock: Arc<dyn Clo
     })
 }
 
+/// What the installer lets this process dial.
+pub(crate) fn dial_policy(dial: &DialConfig) -> DialPolicy {
+    let scheme = |scheme| match scheme {
+        ConfigScheme::Http => Scheme::Http,
+        ConfigScheme::Https => Scheme::Https,
+    };
+    let allow = dial.allow.iter().map(|entry| Allowance { cidr: entry.cidr, scheme: scheme(entry.scheme) }).collect();
+    DialPolicy { allow, deny: dial.deny.clone() }
+}
+
 struct Listeners {
     public: (TcpListener, SocketAddr),
     observe: (TcpListener, SocketAddr),
@@ -238,7 +269,7 @@ impl Listeners {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Bind { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
@@ -264,7 +295,7 @@ fn public_tls(
 }
 
 /// A router as a handler of connections.
-fn routed(
+pub(crate) fn routed(
     router: Router,
 ) -> impl Fn(Request<Incoming>, Arc<Peer>) -> futures_util::future::BoxFuture<'static, Response<Body>>
 + Clone

@@ -28,6 +28,12 @@ pub struct Source {
 }
 
 impl Source {
+    /// Of a request that comes over no proxy: its address is that of the connection, whatever it says.
+    pub fn direct(peer: SocketAddr) -> Self {
+        let address = peer.ip().to_canonical();
+        Self { peer: address, client: address, certificate: None }
+    }
+
     /// Of a request on that connection.
     pub fn of(peer: &Peer, headers: &HeaderMap, proxies: &Proxies) -> Self {
         let address = peer.address.ip().to_canonical();

@@ -4,7 +4,7 @@ use crate::key::encode;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
@@ -59,6 +59,16 @@ impl Authority {
     /// The authority's own certificate in PEM.
     pub fn certificate(&self) -> &str {
         &self.certificate
+    }
+
+    /// A certificate for clients whose only name is a URI.
+    pub fn issue_client(&self, uri: &str) -> Pair {
+        let mut params = CertificateParams::default();
+        params.subject_alt_names.push(SanType::URI(uri.try_into().expect("a URI is ASCII")));
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        Pair { certificate, key: key.serialize_pem() }
     }
 
     /// A certificate for a DNS name, for servers and clients.

@@ -9,6 +9,7 @@
 //!   [`operator`] reads their report.
 //! - [`real`] is programs that other people wrote, as processes.
 //! - [`cluster`] is a whole installation on a Kubernetes node.
+//! - [`egress`] is an egress proxy, servers that connect through it, and the outside that they want to reach.
 //! - [`sender`] is a caller whose tokens are bound to its key.
 //! - [`records`], [`clock`], [`key`], [`certificates`], [`loopback`] and [`deadline`] are what those are made of.
 //!
@@ -28,6 +29,7 @@ pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod deadline;
+pub mod egress;
 pub mod exchange;
 pub mod issuer;
 pub mod key;

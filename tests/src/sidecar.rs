@@ -21,6 +21,8 @@ pub struct Sidecar {
     pub observe: SocketAddr,
     /// Where the operator connects.
     pub report: Option<SocketAddr>,
+    /// Where the MCP server's own connections go.
+    pub egress: Option<SocketAddr>,
     /// Its file.
     pub config: ConfigFile,
     /// Its audit records.
@@ -47,6 +49,7 @@ impl Sidecar {
             public: running.public,
             observe: running.observe,
             report: running.report,
+            egress: running.egress,
             config,
             records,
             emitted,

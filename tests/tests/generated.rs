@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use tollward_policy::config::SidecarConfig;
+use tollward_policy::config::{EgressConfig, SidecarConfig};
 use tollward_policy::reason::Reason;
 use tollward_sidecar::denial::{Denial, status_of};
 
@@ -18,15 +18,21 @@ fn files() -> Vec<(String, String)> {
         .map(|(path, content)| (path.replacen("crds/", "charts/tollward/files/crds/", 1), content.clone()))
         .collect();
     files.extend(copies);
-    files.push(("docs/src/reference/sidecar-config.schema.json".to_owned(), config_schema()));
+    files.push((
+        "docs/src/reference/sidecar-config.schema.json".to_owned(),
+        schema(&schemars::schema_for!(SidecarConfig)),
+    ));
+    files.push((
+        "docs/src/reference/egress-config.schema.json".to_owned(),
+        schema(&schemars::schema_for!(EgressConfig)),
+    ));
     files.push(("docs/src/reference/reasons.md".to_owned(), reasons()));
     files.push(("docs/src/verified-clients.md".to_owned(), tollward_tests::real::verified::page()));
     files
 }
 
-fn config_schema() -> String {
-    let schema = schemars::schema_for!(SidecarConfig);
-    serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
+fn schema(schema: &schemars::Schema) -> String {
+    serde_json::to_string_pretty(schema).expect("a schema is JSON") + "\n"
 }
 
 fn reasons() -> String {

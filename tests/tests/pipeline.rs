@@ -42,6 +42,10 @@ mod crossing;
 mod discovery;
 #[path = "pipeline/draining.rs"]
 mod draining;
+#[path = "pipeline/egress.rs"]
+mod egress;
+#[path = "pipeline/egress_relay.rs"]
+mod egress_relay;
 #[path = "pipeline/envelope.rs"]
 mod envelope;
 #[path = "pipeline/fetches.rs"]

@@ -137,6 +137,7 @@ fn process(server: &Validated, place: &Place) -> ProcessConfig {
         public: PublicListener { address: public, tls },
         observe,
         report,
+        egress: None,
         http: install.http.clone(),
         dial,
         trusted_proxies: install.trusted_proxies.clone(),

@@ -8,6 +8,8 @@
 
 mod check;
 mod deny;
+mod egress;
+mod egress_relay;
 mod introspection;
 mod load;
 mod process;
@@ -21,6 +23,10 @@ mod upstream_identity;
 
 pub use check::{Problem, check};
 pub use deny::DenyConfig;
+pub use egress::{
+    EgressConfig, EgressEntry, EgressLimits, EgressProcess, EgressServer, MAX_EGRESS_ENTRIES, check_egress, load_egress,
+};
+pub use egress_relay::{EgressRelay, EgressUpstream};
 pub use introspection::{IntrospectedTokens, IntrospectionClient, IntrospectionConfig, MAX_CACHE_SECONDS};
 pub use load::{LoadError, load};
 pub use process::{

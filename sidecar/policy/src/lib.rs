@@ -8,6 +8,7 @@
 //! - [`scope`], [`pattern`], [`operation`], [`principal`]: the nouns.
 //! - [`clients`]: which OAuth clients may call; [`rules`]: who may do what, with [`condition`]s on the caller and the arguments; [`limits`]: how often; [`deny`]: whose
 //!   tokens are refused although they verify.
+//! - [`egress`]: where an MCP server itself may connect to.
 //! - [`well_known`]: where issuers tell about themselves.
 //! - [`report`]: what a data-plane process tells the operator.
 //! - [`reason`]: the closed list of reasons for a refusal, used in answers, audit records, metrics and conditions.
@@ -17,6 +18,7 @@ pub mod condition;
 pub mod config;
 pub mod deny;
 pub mod digest;
+pub mod egress;
 pub mod endpoint;
 pub mod inquiry;
 pub mod limits;

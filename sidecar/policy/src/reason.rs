@@ -113,6 +113,11 @@ reasons! {
     UpstreamUnreachable = "upstream_unreachable", "The MCP server can't be reached.", "Check the MCP server's container.";
     UpstreamTimeout = "upstream_timeout", "The MCP server did not answer in time.", "Check the MCP server, or raise the upstream timeouts.";
     UpstreamInvalid = "upstream_invalid", "The MCP server's answer can't be used.", "Check the MCP server's log.";
+    // Connections of the server behind to the outside
+    EgressNotAllowed = "egress_not_allowed", "The MCP server may not connect to this name and port.", "Add the name and the port to the server's spec.egress.allow, if it needs them.";
+    EgressNameMismatch = "egress_name_mismatch", "What the MCP server sent through its tunnel is not TLS for the name that the tunnel was asked for.", "Connect by TLS with the name of the host (SNI); plain connections are not carried.";
+    EgressUnreachable = "egress_unreachable", "The destination can't be connected to: it can't be looked up, has an address that may not be dialled, or does not answer.", "Read the audit record, which says what it was; private addresses are the installer's to allow.";
+
     ClientGone = "client_gone", "The client went away before the answer was complete.", "Nothing.";
 }
 

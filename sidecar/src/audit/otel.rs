@@ -173,6 +173,11 @@ fn attributes(record: &Record) -> Vec<KeyValue> {
         list.text(attribute::TOLLWARD_UPSTREAM_IDENTITY, shown.kind);
         list.optional(attribute::TOLLWARD_UPSTREAM_TOKEN_ID, shown.token_id.as_deref());
     }
+    if let Some(tunnel) = &record.tunnel {
+        let (host, port) = tunnel.to.rsplit_once(':').unwrap_or((&tunnel.to, ""));
+        list.text(attribute::SERVER_ADDRESS, host);
+        list.optional(attribute::SERVER_PORT, (!port.is_empty()).then_some(port));
+    }
     if let Some(outcome) = &record.outcome {
         let status = outcome.status.map(i64::from);
         list.0.extend(status.map(|status| KeyValue::new(attribute::HTTP_RESPONSE_STATUS_CODE, status)));

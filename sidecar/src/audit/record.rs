@@ -1,5 +1,6 @@
 //! The audit record, version 1. Fields are added, never renamed or given another meaning.
 
+use super::tunnel::Tunnel;
 use crate::limiter::{CountedBy, Standing};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -45,6 +46,9 @@ pub struct Record {
     /// What was shown to the MCP server, if anything was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream_identity: Option<Shown>,
+    /// The connection of an MCP server to the outside, if this is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tunnel: Option<Tunnel>,
     /// How it ended; absent in an intent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
@@ -222,6 +226,10 @@ pub enum Ended {
     Draining,
     /// A new configuration keeps the caller out; the reason says why.
     Revoked,
+    /// Nothing moved for as long as a tunnel may be idle.
+    Idle,
+    /// A tunnel was as old as one may become.
+    TimeLimit,
 }
 
 /// The end of a request.

@@ -1,5 +1,7 @@
 //! The record of a request in the making.
 
+mod tunnels;
+
 use super::record::{BoundTo, Call, Caller, Decision, Ended, HttpFacts, LimitState, Outcome, Record, Shown, VERSION};
 use super::redact::Redactor;
 use super::sink::{AuditSink, SinkError};
@@ -79,6 +81,7 @@ impl Auditor {
             },
             limits: Vec::new(),
             upstream_identity: None,
+            tunnel: None,
             outcome: None,
         };
         let started = Instant::now();
@@ -215,7 +218,12 @@ impl Trail {
     pub fn finish(mut self, rpc: &RpcOutcome, ended: Ended) {
         match ended {
             // Why it was revoked was said before.
-            Ended::Complete | Ended::TokenExpired | Ended::Draining | Ended::Revoked => {}
+            Ended::Complete
+            | Ended::TokenExpired
+            | Ended::Draining
+            | Ended::Revoked
+            | Ended::Idle
+            | Ended::TimeLimit => {}
             Ended::ClientGone => self.record.decision.reason = Reason::ClientGone,
             Ended::UpstreamBroke => self.record.decision.reason = Reason::UpstreamInvalid,
         }

@@ -60,7 +60,9 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         | Reason::ScopeInsufficient
         | Reason::ConditionFailed
         | Reason::TaskUnknown
-        | Reason::Hidden => StatusCode::FORBIDDEN,
+        | Reason::Hidden
+        | Reason::EgressNotAllowed
+        | Reason::EgressNameMismatch => StatusCode::FORBIDDEN,
         Reason::MediaTypeRefused => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Reason::MethodUnknown => unknown_method(denial.details.era),
         Reason::RateLimited | Reason::SessionsLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -75,9 +77,10 @@ pub fn status_of(denial: &Denial) -> StatusCode {
         | Reason::LimitStoreUnavailable
         | Reason::ConfigurationStale => StatusCode::SERVICE_UNAVAILABLE,
         Reason::InternalError | Reason::ClientGone => StatusCode::INTERNAL_SERVER_ERROR,
-        Reason::UpstreamUnreachable | Reason::UpstreamInvalid | Reason::UpstreamIdentityRefused => {
-            StatusCode::BAD_GATEWAY
-        }
+        Reason::UpstreamUnreachable
+        | Reason::UpstreamInvalid
+        | Reason::UpstreamIdentityRefused
+        | Reason::EgressUnreachable => StatusCode::BAD_GATEWAY,
         Reason::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
 }

@@ -95,7 +95,7 @@ pub async fn serve<F, R>(
 }
 
 /// The next connection, once there is a slot for it; `None` at the end.
-async fn next(
+pub(crate) async fn next(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
     ending: &CancellationToken,
@@ -165,7 +165,7 @@ impl Connections {
 }
 
 /// Answers are small and written whole, so they are sent without delay; a client that vanished without a word is found.
-fn tune(stream: &TcpStream) -> std::io::Result<()> {
+pub(crate) fn tune(stream: &TcpStream) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE / 4);
     SockRef::from(stream).set_tcp_keepalive(&keepalive)

@@ -1,4 +1,5 @@
-//! Server-side TLS: 1.2 and 1.3 by rustls, certificates swapped while running.
+//! TLS of listeners, and of the one connection that shows a certificate of ours: 1.2 and 1.3 by rustls, certificates swapped while
+//! running.
 //!
 //! A pair of files that does not fit keeps the last good pair in force and says so.
 
@@ -7,12 +8,14 @@ use super::any_client::AnyClient;
 use super::client_name::NamedClients;
 use super::stamp::Stamp;
 use arc_swap::ArcSwap;
+use rustls::client::ResolvesClientCert;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureScheme};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -79,6 +82,16 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
+impl ResolvesClientCert for Certificate {
+    fn resolve(&self, _authorities: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.load_full())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
 /// TLS for clients of the public listener, which are asked for a certificate while one is wanted. It may be any.
 pub fn server(certificate: &Arc<Certificate>, wanted: Wanted) -> Result<Acceptor, TlsError> {
     let (usual, asking) = (public(certificate, false)?, public(certificate, true)?);
@@ -101,19 +114,27 @@ fn public(certificate: &Arc<Certificate>, asks: bool) -> Result<Arc<ServerConfig
 
 /// TLS for the operator alone: clients must show a certificate of this authority that carries this DNS name.
 pub fn mutual(certificate: Arc<Certificate>, authority: &Path, name: &str) -> Result<Arc<ServerConfig>, TlsError> {
-    let refused = |source| TlsError::Refused { path: authority.to_owned(), source };
-    let mut roots = RootCertStore::empty();
-    for root in certificates(authority)? {
-        roots.add(root).map_err(refused)?;
-    }
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-    let verifier =
-        verifier.map_err(|error| TlsError::File { path: authority.to_owned(), message: error.to_string() })?;
-    let named =
-        NamedClients::new(verifier, name).map_err(|message| TlsError::File { path: authority.to_owned(), message })?;
-    let builder =
-        ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(refused)?;
-    let mut config = builder.with_client_cert_verifier(Arc::new(named)).with_cert_resolver(certificate);
+    let named = NamedClients::new(clients_of(authority)?, name)
+        .map_err(|message| TlsError::File { path: authority.to_owned(), message })?;
+    mutual_for(certificate, Arc::new(named))
+}
+
+/// Takes clients with a certificate of this authority, whatever its names.
+pub(crate) fn clients_of(authority: &Path) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(authority)?), provider()).build();
+    verifier.map_err(|error| TlsError::File { path: authority.to_owned(), message: error.to_string() })
+}
+
+/// TLS for clients whom `clients` takes.
+pub(crate) fn mutual_for(
+    certificate: Arc<Certificate>,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let path = certificate.chain.clone();
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|source| TlsError::Refused { path, source })?;
+    let mut config = builder.with_client_cert_verifier(clients).with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
@@ -128,6 +149,24 @@ pub(super) fn issued_by(authority: &str, name: &str) -> Result<NamedClients, Tls
     }
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
     NamedClients::new(verifier.map_err(|error| failed(format!("authority: {error}")))?, name).map_err(failed)
+}
+
+/// TLS towards servers for whom this authority vouches, with a certificate of our own.
+pub(crate) fn servers_of(authority: &Path, certificate: Arc<Certificate>) -> Result<Arc<ClientConfig>, TlsError> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|source| TlsError::Refused { path: authority.to_owned(), source })?;
+    let mut config = builder.with_root_certificates(roots(authority)?).with_client_cert_resolver(certificate);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn roots(authority: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for root in certificates(authority)? {
+        roots.add(root).map_err(|source| TlsError::Refused { path: authority.to_owned(), source })?;
+    }
+    Ok(roots)
 }
 
 fn provider() -> Arc<CryptoProvider> {

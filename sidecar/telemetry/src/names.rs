@@ -71,6 +71,8 @@ pub mod attribute {
     pub const CLIENT_ADDRESS: &str = "client.address";
     /// Port of the caller.
     pub const CLIENT_PORT: &str = "client.port";
+    /// `transmit` towards the outside, or `receive`.
+    pub const NETWORK_IO_DIRECTION: &str = "network.io.direction";
     /// Host that a client span dials.
     pub const SERVER_ADDRESS: &str = "server.address";
     /// Port that a client span dials.
@@ -225,6 +227,10 @@ pub mod value {
     pub const OTLP: &str = "otlp";
     /// `tollward.audit.sink` of the lines on standard output.
     pub const STDOUT: &str = "stdout";
+    /// `network.io.direction` towards the outside.
+    pub const TRANSMIT: &str = "transmit";
+    /// `network.io.direction` from the outside.
+    pub const RECEIVE: &str = "receive";
     /// `tollward.telemetry.signal` of spans.
     pub const TRACES: &str = "traces";
     /// `tollward.telemetry.signal` of the diagnostic log.
@@ -320,6 +326,10 @@ pub mod metric {
     pub const TOLLWARD_SEALED: &str = "tollward.sealed";
     /// Histogram in seconds: one pass of the operator, by kind and result.
     pub const TOLLWARD_RECONCILE_DURATION: &str = "tollward.reconcile.duration";
+    /// Up-down counter of open tunnels of MCP servers to the outside.
+    pub const TOLLWARD_EGRESS_TUNNELS: &str = "tollward.egress.tunnels";
+    /// Counter in bytes: what went through tunnels, by direction.
+    pub const TOLLWARD_EGRESS_IO: &str = "tollward.egress.io";
     /// Counter of consents, by result.
     pub const TOLLWARD_BROKER_CONSENTS: &str = "tollward.broker.consents";
     /// Counter of issued tokens, by grant type and result.

@@ -4,6 +4,7 @@ mod deny;
 mod introspection;
 mod upstream_identity;
 
+use super::egress_relay::relay_problems;
 use super::{
     AuthConfig, ListenerTls, ProcessConfig, ProviderConfig, Role, RouteConfig, SESSION_BOUND, SenderConstraintConfig,
     SidecarConfig, trusted_proxy_problems,
@@ -98,6 +99,9 @@ fn check_process(process: &ProcessConfig, problems: &mut Problems) {
     within("http.maxStreamsPerConnection", http.max_streams_per_connection, 1..=10_000);
     within("drainSeconds", process.drain_seconds, 0..=3600);
     for problem in trusted_proxy_problems(&process.trusted_proxies) {
+        problems.push("process", problem);
+    }
+    for problem in process.egress.iter().flat_map(relay_problems) {
         problems.push("process", problem);
     }
 }

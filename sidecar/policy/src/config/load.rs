@@ -47,7 +47,7 @@ pub fn load(bytes: &[u8]) -> Result<SidecarConfig, LoadError> {
     if problems.is_empty() { Ok(config) } else { Err(LoadError::Content(problems)) }
 }
 
-fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, LoadError> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, LoadError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| LoadError::Shape { path: error.path().to_string(), message: error.inner().to_string() })?;

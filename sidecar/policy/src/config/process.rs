@@ -1,5 +1,6 @@
 //! The part of the configuration that lives as long as the process.
 
+use super::egress_relay::EgressRelay;
 use super::proxy::TrustedProxy;
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -29,6 +30,9 @@ pub struct ProcessConfig {
     /// Where the operator connects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<ReportListener>,
+    /// What becomes of the server's own connections to the outside. Without it the sidecar has no part in them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<EgressRelay>,
     /// Bounds of a request.
     pub http: HttpLimits,
     /// Which addresses may be dialled for keys and metadata.
