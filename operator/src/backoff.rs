@@ -17,8 +17,9 @@ const PATIENCE: u32 = 8;
 /// How often an object is looked at although nothing changed.
 const RESYNC: Duration = Duration::from_mins(10);
 
-/// How often replicas are asked about what no watch tells: whether the store of their limits counts.
-const WATCH: Duration = Duration::from_secs(20);
+/// How often replicas are asked about what no watch tells: whether the store of their limits counts, and
+/// whether somebody else listens in their pods.
+const WATCH: Duration = Duration::from_secs(10);
 
 /// The pause before attempt number `attempt` (from 1), between half and the whole of a doubling time.
 pub fn pause(uid: &str, attempt: u32) -> Duration {
@@ -104,7 +105,7 @@ mod tests {
         let pauses: std::collections::BTreeSet<_> = (0..50).map(|uid| pause(&uid.to_string(), 6)).collect();
         assert!(pauses.len() > 40, "{}", pauses.len());
         assert!(resync("a", 1) >= Duration::from_mins(5));
-        assert!((Duration::from_secs(10)..=Duration::from_secs(20)).contains(&watch("a")));
+        assert!((Duration::from_secs(5)..=Duration::from_secs(10)).contains(&watch("a")));
     }
 
     #[test]

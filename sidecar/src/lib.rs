@@ -7,7 +7,8 @@
 //!   nothing of each other's business; [`denial`] is the only place where a refusal becomes HTTP.
 //! - [`explain`] asks the deciding stages without sending anything.
 //! - [`egress`] carries the server's own connections to the outside: the relay in a sidecar, and the namespace's egress proxy.
-//! - [`snapshot`] is the compiled configuration; [`observe`] tells probes, Prometheus and the operator how it goes.
+//! - [`snapshot`] is the compiled configuration; [`observe`] tells probes, Prometheus and the operator how it goes, and
+//!   [`sealing`] whether the server can be reached past all this.
 
 mod address;
 pub mod audit;
@@ -28,6 +29,7 @@ pub mod reload;
 pub mod response;
 pub mod run;
 pub mod run_egress;
+pub mod sealing;
 mod secret_file;
 pub mod session;
 pub mod snapshot;

@@ -27,6 +27,8 @@ pub struct Observed {
     pub draining: CancellationToken,
     /// Whether a change of the process part waits for a new process.
     pub restart_required: Arc<std::sync::atomic::AtomicBool>,
+    /// Who else listens in the pod, where there is a server in it.
+    pub sealing: Option<Arc<crate::sealing::Sealing>>,
 }
 
 impl Observed {

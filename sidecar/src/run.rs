@@ -11,6 +11,7 @@ use crate::listen::{Acceptor, Bounds, Certificate, Peer, Proxies, Stamp, TlsErro
 use crate::observe::{Observed, probes, report};
 use crate::pipeline::{Capacity, GuessLimiter, Pipeline, client};
 use crate::reload::{ConfigWatch, Loaded, ReadError, read, watch_certificates};
+use crate::sealing::{self, Own, Sealing};
 use crate::snapshot::{CompileError, Parts};
 use crate::state::State;
 use crate::trace::Tracing;
@@ -40,6 +41,9 @@ const FETCH: FetchLimits =
 /// Bounds of a token exchange, for which a call waits.
 const EXCHANGE: FetchLimits =
     FetchLimits { total: Duration::from_secs(5), connect: Duration::from_secs(2), max_body: 64 * 1024 };
+
+/// Where the kernel lists the sockets of the network that this process is in.
+const SOCKETS: &str = "/proc/net";
 
 /// What a process is made of.
 pub struct Setup {
@@ -122,12 +126,14 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     let state = Arc::new(State::new(parts.compile(&loaded.config, loaded.digest.clone())?, setup.clock.clone()));
     let restart_required = Arc::new(AtomicBool::new(false));
     let ending = CancellationToken::new();
+    let sealing = Sealing::of(&process, &setup.clock);
     let observed = Observed {
         state: state.clone(),
         parts: parts.clone(),
         telemetry: setup.telemetry.clone(),
         draining: ending.clone(),
         restart_required: restart_required.clone(),
+        sealing: sealing.clone(),
     };
     let proxies = Arc::new(Proxies::new(&process.trusted_proxies)?);
     let pipeline = Arc::new(pipeline(&setup, &state, &loaded, &proxies, &ending));
@@ -147,14 +153,8 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
     };
     let (public, observe) = (listeners.public.1, listeners.observe.1);
     tasks.spawn(serve(listeners.public.0, public_tls, proxies.clone(), bounds, ending.clone(), handler));
-    last_tasks.spawn(serve(
-        listeners.observe.0,
-        None,
-        Arc::default(),
-        small.clone(),
-        last.clone(),
-        routed(probes(observed.clone())),
-    ));
+    let probes = routed(probes(observed.clone()));
+    last_tasks.spawn(serve(listeners.observe.0, None, Arc::default(), small.clone(), last.clone(), probes));
     let mut report_address = None;
     if let (Some((listener, address)), Some(config)) = (listeners.report, &process.report) {
         let certificate = Certificate::load(&config.certificate, &config.private_key)?;
@@ -163,6 +163,7 @@ pub async fn start(setup: Setup) -> Result<Running, StartError> {
         last_tasks.spawn(serve(listener, Some(tls), Arc::default(), small, last.clone(), routed(report(observed))));
         report_address = Some(address);
     }
+    watch_sockets(sealing, &[Some(public), Some(observe), report_address], &setup, &mut last_tasks, &last);
     gauge(parts.limiter.clone(), &setup.telemetry.meter());
     parts.stores.measure(&setup.telemetry.meter());
     parts.stores.wake();
@@ -198,6 +199,23 @@ async fn relay(
     let drain = Duration::from_secs(u64::from(process.drain_seconds));
     tasks.spawn(relay.serve(listener, ending.clone(), drain));
     Ok(Some(address))
+}
+
+/// Watches who else listens than the process at these addresses.
+fn watch_sockets(
+    sealing: Option<Arc<Sealing>>,
+    own: &[Option<SocketAddr>],
+    setup: &Setup,
+    tasks: &mut JoinSet<()>,
+    ending: &CancellationToken,
+) {
+    let Some(sealing) = sealing else {
+        return;
+    };
+    sealing::gauge(sealing.clone(), &setup.telemetry.meter());
+    let ports = own.iter().flatten().map(SocketAddr::port).collect();
+    let own = sealing::own_user().map(|uid| Own { uid, ports });
+    tasks.spawn(sealing::watch(sealing, SOCKETS.into(), own, ending.clone()));
 }
 
 fn pipeline(

@@ -82,6 +82,8 @@ mod resumption;
 mod revoked;
 #[path = "pipeline/rules_changed.rs"]
 mod rules_changed;
+#[path = "pipeline/sealing.rs"]
+mod sealing;
 #[path = "pipeline/session_bounds.rs"]
 mod session_bounds;
 #[path = "pipeline/session_keys.rs"]

@@ -19,6 +19,8 @@ pub enum ConditionType {
     Programmed,
     /// What the server behind gets to see of its callers. Always true; the reason and the message say what.
     UpstreamIdentity,
+    /// The server can't be reached past the data plane.
+    Sealed,
     /// Limits hold as they are written, not only in parts of replicas. Of policies alone.
     Exact,
     /// Requests are served as specified.
@@ -27,8 +29,15 @@ pub enum ConditionType {
 
 impl ConditionType {
     /// Every type, in the order in which they become true.
-    pub const ALL: &'static [Self] =
-        &[Self::Accepted, Self::ResolvedRefs, Self::Programmed, Self::UpstreamIdentity, Self::Exact, Self::Ready];
+    pub const ALL: &'static [Self] = &[
+        Self::Accepted,
+        Self::ResolvedRefs,
+        Self::Programmed,
+        Self::UpstreamIdentity,
+        Self::Sealed,
+        Self::Exact,
+        Self::Ready,
+    ];
 
     /// The `type` of the condition.
     pub const fn as_str(self) -> &'static str {
@@ -37,6 +46,7 @@ impl ConditionType {
             Self::ResolvedRefs => "ResolvedRefs",
             Self::Programmed => "Programmed",
             Self::UpstreamIdentity => "UpstreamIdentity",
+            Self::Sealed => "Sealed",
             Self::Exact => "Exact",
             Self::Ready => "Ready",
         }
@@ -105,6 +115,10 @@ reasons! {
     SignedAssertion = "The server gets a signed statement about each caller.";
     ExchangedToken = "The server gets a token of its own for each caller.";
     SharedCredential = "The server sees all callers as one account.";
+    Sealed = "Nobody but Tollward listens in the pods where others can connect.";
+    ForeignListener = "Somebody else listens in a pod where others can connect, and is reached past Tollward.";
+    UpstreamReachable = "The pods behind the Service can be reached past Tollward, as far as it can tell.";
+    NotObserved = "It is not known who listens in the pods.";
     DiscoveryFailed = "The issuer's metadata or keys can't be fetched.";
     IntrospectionFailed = "The issuer can't be asked about tokens.";
 }

@@ -5,6 +5,7 @@ mod auth;
 mod endpoint;
 mod environment;
 mod pod_options;
+mod sealing;
 mod sender_constraint;
 mod session;
 mod source;
@@ -21,6 +22,7 @@ pub use auth::{
 pub use endpoint::{EndpointSpec, TlsMode, TlsSpec};
 pub use environment::{EnvFromSource, EnvVar, EnvVarSource, KeySelector, NameReference};
 pub use pod_options::PodOptions;
+pub use sealing::{SealingMode, SealingSpec};
 pub use sender_constraint::{DpopProofs, SenderConstraint, SenderMethod};
 pub use session::SessionSpec;
 pub use source::{ServiceSource, Source, SourceType};
@@ -55,6 +57,7 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Auth", type_ = "string", json_path = ".spec.auth.mode"),
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoints[0].url"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason", priority = 1),
+    printcolumn(name = "Sealed", type_ = "string", json_path = ".status.conditions[?(@.type=='Sealed')].status", priority = 1),
     printcolumn(name = "Source", type_ = "string", json_path = ".spec.source.type", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = cel::rule("self.metadata.name.size() <= 52", "metadata.name must have at most 52 characters, so that the names of the objects made for the server fit"),
@@ -89,6 +92,9 @@ pub struct MCPServerSpec {
     #[schemars(range(min = 0, max = 1_000_000))]
     #[x_kube(validation = cel::rule("self >= oldSelf", "keyGeneration only counts up: keys that were replaced must not come back"))]
     pub key_generation: i32,
+    /// Whether the server must be out of reach past Tollward.
+    #[serde(default)]
+    pub sealing: SealingSpec,
     /// What is recorded of each call.
     #[serde(default)]
     pub audit: AuditSpec,

@@ -33,7 +33,7 @@ use crate::finding::{Finding, Findings};
 use crate::inputs::Inputs;
 use crate::install::InstallSettings;
 use std::num::NonZeroU32;
-use tollward_api::mcpserver::{ServiceSource, Workload};
+use tollward_api::mcpserver::{SealingMode, ServiceSource, Workload};
 use tollward_policy::config::{AuditConfig, AuthConfig, SessionBounds};
 use tollward_policy::limits::RateLimitConfig;
 use tollward_policy::rules::RuleConfig;
@@ -65,6 +65,7 @@ pub struct Validated {
     pub(crate) stores: Vec<StoreMount>,
     pub(crate) session_seconds: u32,
     pub(crate) session_bounds: SessionBounds,
+    pub(crate) sealing: SealingMode,
     pub(crate) audit: AuditConfig,
     pub(crate) key_generation: u32,
     pub(crate) install: InstallSettings,
@@ -132,6 +133,11 @@ impl Validated {
         &self.upstream_auth
     }
 
+    /// Whether it must be out of reach past the data plane.
+    pub fn sealing(&self) -> SealingMode {
+        self.sealing
+    }
+
     /// What is behind the endpoint.
     pub fn shape(&self) -> &Shape {
         &self.shape
@@ -181,6 +187,7 @@ fn judge(inputs: &Inputs, findings: &mut Findings) -> Option<Validated> {
         stores: limits.stores,
         session_seconds: session_seconds?,
         session_bounds: session_bounds?,
+        sealing: spec.sealing.mode,
         audit,
         key_generation: u32::try_from(spec.key_generation).unwrap_or_default(),
         install: inputs.install.clone(),

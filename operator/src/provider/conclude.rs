@@ -134,6 +134,7 @@ fn with_ready(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
         | ConditionType::ResolvedRefs
         | ConditionType::UpstreamIdentity
         | ConditionType::Exact
+        | ConditionType::Sealed
         | ConditionType::Ready => verdict.holds != Holds::True,
     };
     let ready = match verdicts.iter().find(blocks) {

@@ -152,6 +152,7 @@ mod tests {
             routes: Vec::new(),
             providers: providers.iter().map(provider).collect(),
             limit_stores: Vec::new(),
+            sealing: None,
         }
     }
 

@@ -34,6 +34,7 @@ fn report(ready: bool) -> Report {
             introspection_error: None,
         }],
         limit_stores: Vec::new(),
+        sealing: None,
     }
 }
 

@@ -1,12 +1,14 @@
 //! What a look at a server amounts to: conditions. Pure.
 
 mod identity;
+mod sealed;
 
 use super::apply::{ApplyError, Written};
 use crate::condition::{Holds, Verdict};
 use crate::report::ReportError;
 use tollward_api::condition::{ConditionReason, ConditionType};
-use tollward_desired::validate::UpstreamAuthPlan;
+use tollward_api::mcpserver::SealingMode;
+use tollward_desired::validate::{Shape, UpstreamAuthPlan};
 use tollward_desired::{Finding, Subject};
 use tollward_policy::report::Report;
 
@@ -38,6 +40,10 @@ pub struct Running {
     pub providers: Vec<Trusted>,
     /// As whom the server behind is called.
     pub upstream_auth: Box<UpstreamAuthPlan>,
+    /// What is behind.
+    pub shape: Shape,
+    /// Whether it must be out of reach past the data plane.
+    pub sealing: SealingMode,
     /// Whether some of its limits are counted in a store, about which only its replicas know.
     pub shares_counts: bool,
     /// How many pods there should be.
@@ -112,11 +118,26 @@ impl Outcome {
 }
 
 impl Outcome {
-    /// Whether replicas must be asked again soon although nothing is left to do: no watch tells of a store that breaks.
+    /// Whether replicas must be asked again soon although nothing is left to do: no watch tells of a store that
+    /// breaks, nor of a server that opens a port.
     pub fn needs_watching(&self) -> bool {
         match self {
             Self::Unreadable(_) | Self::Refused(_) | Self::Unwritten(_) => false,
-            Self::Written(running) => running.shares_counts,
+            Self::Written(running) => match &running.shape {
+                Shape::Workload(_) => true,
+                Shape::Service(_) => running.shares_counts,
+            },
+        }
+    }
+
+    /// Whether it may be ready although it can be reached past the data plane.
+    fn is_sealed_at_best(&self) -> bool {
+        match self {
+            Self::Unreadable(_) | Self::Refused(_) | Self::Unwritten(_) => false,
+            Self::Written(running) => match running.sealing {
+                SealingMode::BestEffort => true,
+                SealingMode::Required => false,
+            },
         }
     }
 
@@ -139,7 +160,7 @@ impl Outcome {
     }
 }
 
-/// The five conditions.
+/// The conditions.
 pub(super) fn verdicts(outcome: &Outcome) -> Vec<Verdict> {
     let verdicts = match outcome {
         Outcome::Unreadable(error) => unreadable(error),
@@ -147,7 +168,7 @@ pub(super) fn verdicts(outcome: &Outcome) -> Vec<Verdict> {
         Outcome::Unwritten(error) => unwritten(error),
         Outcome::Written(running) => written(running),
     };
-    with_ready(verdicts)
+    with_ready(verdicts, outcome)
 }
 
 fn unreadable(error: &str) -> Vec<Verdict> {
@@ -158,6 +179,7 @@ fn unreadable(error: &str) -> Vec<Verdict> {
         Verdict::unknown(ConditionType::ResolvedRefs, ConditionReason::Pending, "The specification can't be read."),
         stays(ConditionReason::Unsupported),
         identity::unknown(),
+        sealed::unknown(),
     ]
 }
 
@@ -184,7 +206,7 @@ fn refused(findings: &[Finding]) -> Vec<Verdict> {
     let resolved = verdict(ConditionType::ResolvedRefs, ConditionReason::ResolvedRefs);
     let reason = [&accepted, &resolved].into_iter().find(|verdict| verdict.holds != Holds::True).map(|it| it.reason);
     let stays = stays(reason.unwrap_or(ConditionReason::Invalid));
-    vec![accepted, resolved, stays, identity::unknown()]
+    vec![accepted, resolved, stays, identity::unknown(), sealed::unknown()]
 }
 
 fn unwritten(error: &ApplyError) -> Vec<Verdict> {
@@ -197,6 +219,7 @@ fn unwritten(error: &ApplyError) -> Vec<Verdict> {
         ),
         Verdict::no(ConditionType::Programmed, error.reason(), error.to_string()),
         identity::unknown(),
+        sealed::unknown(),
     ]
 }
 
@@ -210,6 +233,7 @@ fn written(running: &Running) -> Vec<Verdict> {
         ),
         programmed(running),
         identity::verdict(&running.upstream_auth),
+        sealed::verdict(running),
         serving(running),
     ]
 }
@@ -307,12 +331,19 @@ fn served(running: &Running) -> String {
 }
 
 /// A server is ready if everything holds; else the first condition that does not says why.
-fn with_ready(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
+fn with_ready(mut verdicts: Vec<Verdict>, outcome: &Outcome) -> Vec<Verdict> {
     let position = verdicts.iter().position(|verdict| verdict.condition == ConditionType::Ready);
     let serving = position.map(|position| verdicts.remove(position));
-    let first = verdicts.iter().find(|verdict| verdict.holds != Holds::True);
+    let may_be_open = |verdict: &Verdict| verdict.condition == ConditionType::Sealed && outcome.is_sealed_at_best();
+    let first = verdicts.iter().find(|verdict| verdict.holds != Holds::True && !may_be_open(verdict));
     let ready = match (first, serving) {
-        (None, Some(serving)) => serving,
+        (None, Some(serving)) => match verdicts.iter().find(|verdict| verdict.holds != Holds::True) {
+            Some(open) if serving.holds == Holds::True => {
+                let message = format!("{} Not sealed, as BestEffort permits: {}", serving.message, open.message);
+                Verdict { message, ..serving }
+            }
+            Some(_) | None => serving,
+        },
         (Some(first), _) => Verdict {
             condition: ConditionType::Ready,
             holds: Holds::False,

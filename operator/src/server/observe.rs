@@ -63,6 +63,8 @@ fn running(wanted: &Wanted, written: Written, replicas: Vec<Replica>, deployment
         audience: wanted.server.audience().map(str::to_owned),
         providers: providers(wanted.server.providers()),
         upstream_auth: Box::new(wanted.server.upstream_auth().clone()),
+        shape: wanted.server.shape().clone(),
+        sealing: wanted.server.sealing(),
         shares_counts: wanted.server.rate_limits().iter().any(|limits| limits.store.is_some()),
         wanted: i64::from(wanted.children.deployment.spec.replicas.unwrap_or(1)),
         updated: count("/status/updatedReplicas"),

@@ -50,6 +50,7 @@ fn report(digest: &str, provider: Option<bool>) -> Report {
         routes: Vec::new(),
         providers: providers.into_iter().collect(),
         limit_stores: Vec::new(),
+        sealing: Some(tollward_policy::report::SealingReport { listeners: Vec::new(), more: 0, error: None }),
     }
 }
 

@@ -3,6 +3,10 @@
 //! Unlike the configuration, a reader ignores fields that it does not know: a newer sidecar may report more than an older
 //! operator reads, and nothing here opens anything.
 
+mod sealing;
+
+pub use sealing::{ForeignListener, MAX_LISTENERS, Protocol, Seal, SealingReport};
+
 use serde::{Deserialize, Serialize};
 
 /// Path on the report listener.
@@ -32,6 +36,9 @@ pub struct Report {
     /// The stores of limits, one entry for each policy of each server that names one. An older process reports none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limit_stores: Vec<LimitStoreReport>,
+    /// Who listens in the network of the pod. An older process reports nothing, nor does one that has no server in its pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealing: Option<SealingReport>,
 }
 
 /// A configuration that could not be used.

@@ -33,6 +33,7 @@ async fn answer(State(observed): State<Observed>) -> Json<Report> {
             .collect(),
         providers: observed.parts.providers.statuses().into_iter().map(provider).collect(),
         limit_stores: snapshot.routes().iter().flat_map(|route| stores(route)).collect(),
+        sealing: observed.sealing.as_ref().map(|sealing| sealing.report()),
     })
 }
 

@@ -44,6 +44,7 @@ async fn a_relay_guards_an_existing_service_and_leaves_it_when_it_goes() {
     let mut manifests = tenant.catalog();
     let image = manifests.server["spec"]["source"]["workload"]["image"].clone();
     manifests = manifests.with("/spec/source", json!({"type": "Service", "service": {"name": "legacy", "port": 8080}}));
+    manifests.server["spec"]["sealing"] = json!({"mode": "BestEffort"});
 
     // The server is declared first: it waits for the Service, and says so.
     tenant.apply(manifests.objects()).await;
@@ -53,7 +54,9 @@ async fn a_relay_guards_an_existing_service_and_leaves_it_when_it_goes() {
     };
     tenant.server("the Service is missed", SERVER, lost).await;
     tenant.apply(&existing(&tenant.namespace, &image)).await;
-    tenant.ready(SERVER).await;
+    let server = tenant.ready(SERVER).await;
+    let (status, reason, _) = condition(&server, "Sealed").expect("it says whether it is sealed");
+    assert_eq!((status.as_str(), reason.as_str()), ("False", "UpstreamReachable"));
 
     let door = tenant.door(SERVER).await;
     let reader = door.token().mint();

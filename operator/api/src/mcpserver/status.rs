@@ -11,7 +11,7 @@ pub struct MCPServerStatus {
     /// The generation of the specification that this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Accepted, `ResolvedRefs`, Programmed, `UpstreamIdentity` and Ready.
+    /// Accepted, `ResolvedRefs`, Programmed, `UpstreamIdentity`, Sealed and Ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -1,9 +1,10 @@
 //! Names, sources, endpoints, sessions and audit of a server.
 
-use crate::judge::{accepts, refuses};
+use crate::judge::{accepts, refuses, with};
 use crate::objects::{server, service_server};
 use serde_json::json;
 use tollward_api::MCPServer;
+use tollward_api::mcpserver::SealingMode;
 
 #[test]
 fn a_server_of_each_type_is_accepted() {
@@ -108,4 +109,14 @@ fn durations_and_paths_outside_of_their_bounds_are_refused() {
             ("/spec/audit/redact", json!(["/ok", "email"]), "`email` is not a JSON pointer"),
         ],
     );
+}
+
+#[test]
+fn sealing_is_required_unless_best_effort_is_written_out() {
+    accepts::<MCPServer>("MCPServer", &server(), &[("/spec/sealing", json!({"mode": "BestEffort"}))]);
+    let read = |object| serde_json::from_value::<MCPServer>(object).map(|server| server.spec.sealing.mode);
+    assert_eq!(read(server()).unwrap(), SealingMode::Required);
+    for mode in [json!("Off"), json!(null), json!("besteffort")] {
+        read(with(server(), "/spec/sealing", json!({"mode": mode}))).unwrap_err();
+    }
 }

@@ -5,13 +5,14 @@ use crate::condition::{Holds, Verdict};
 use crate::report::ReportError;
 use crate::server::{ApplyError, Written};
 use tollward_api::condition::{ConditionReason, ConditionType};
-use tollward_desired::validate::{FormPlan, MountedSecret, UpstreamAuthPlan};
+use tollward_api::mcpserver::SealingMode;
+use tollward_desired::validate::{FormPlan, MountedSecret, Shape, UpstreamAuthPlan};
 use tollward_desired::{Finding, Subject};
-use tollward_policy::report::{Rejection, Report};
+use tollward_policy::report::{Rejection, Report, SealingReport};
 
 const DIGEST: &str = "sha256:aa";
 
-fn report(digest: &str) -> Report {
+pub(super) fn report(digest: &str) -> Report {
     Report {
         reader: 1,
         digest: digest.into(),
@@ -22,14 +23,20 @@ fn report(digest: &str) -> Report {
         routes: Vec::new(),
         providers: Vec::new(),
         limit_stores: Vec::new(),
+        sealing: Some(SealingReport { listeners: Vec::new(), more: 0, error: None }),
     }
 }
 
-fn replica(answer: Result<Report, ReportError>) -> Replica {
+pub(super) fn replica(answer: Result<Report, ReportError>) -> Replica {
     Replica { pod: "catalog-tollward-0".into(), answer }
 }
 
-fn running(change: impl FnOnce(&mut Running)) -> Outcome {
+fn workload() -> Shape {
+    let workload = serde_json::json!({"image": "example.com/catalog:1", "transport": {"port": 3000}});
+    Shape::Workload(serde_json::from_value(workload).unwrap())
+}
+
+pub(super) fn running(change: impl FnOnce(&mut Running)) -> Outcome {
     let mut running = Running {
         written: Written::default(),
         digest: DIGEST.into(),
@@ -37,6 +44,8 @@ fn running(change: impl FnOnce(&mut Running)) -> Outcome {
         audience: None,
         providers: Vec::new(),
         upstream_auth: Box::new(UpstreamAuthPlan::None),
+        shape: workload(),
+        sealing: SealingMode::Required,
         shares_counts: false,
         wanted: 1,
         updated: 1,
@@ -49,14 +58,14 @@ fn running(change: impl FnOnce(&mut Running)) -> Outcome {
     Outcome::Written(running)
 }
 
-fn verdict(outcome: &Outcome, condition: ConditionType) -> Verdict {
+pub(super) fn verdict(outcome: &Outcome, condition: ConditionType) -> Verdict {
     let verdicts = verdicts(outcome);
     let of_servers = ConditionType::ALL.iter().filter(|kind| **kind != ConditionType::Exact);
     assert_eq!(verdicts.len(), of_servers.count(), "each condition once: {verdicts:?}");
     verdicts.into_iter().find(|verdict| verdict.condition == condition).unwrap()
 }
 
-fn ready(outcome: &Outcome) -> (Holds, ConditionReason, String) {
+pub(super) fn ready(outcome: &Outcome) -> (Holds, ConditionReason, String) {
     let verdict = verdict(outcome, ConditionType::Ready);
     (verdict.holds, verdict.reason, verdict.message)
 }
