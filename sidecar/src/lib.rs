@@ -5,6 +5,7 @@
 //! - [`pipeline`] is the one way of a request; each file in its folder is a stage.
 //! - Stages use [`authenticate`], [`envelope`], [`session`], [`limiter`], [`response`], [`audit`], [`trace`], [`upstream_identity`], which know
 //!   nothing of each other's business; [`denial`] is the only place where a refusal becomes HTTP.
+//! - [`dial`] connects to the MCP server, over TCP or at the socket of a bridge.
 //! - [`explain`] asks the deciding stages without sending anything.
 //! - [`egress`] carries the server's own connections to the outside: the relay in a sidecar, and the namespace's egress proxy.
 //! - [`snapshot`] is the compiled configuration; [`observe`] tells probes, Prometheus and the operator how it goes, and
@@ -16,6 +17,7 @@ pub mod authenticate;
 pub mod clock;
 pub mod command;
 pub mod denial;
+pub mod dial;
 pub mod egress;
 pub mod envelope;
 pub mod explain;

@@ -92,6 +92,8 @@ mod session_keys;
 mod sessions;
 #[path = "pipeline/smuggling.rs"]
 mod smuggling;
+#[path = "pipeline/stdio.rs"]
+mod stdio;
 #[path = "pipeline/storm.rs"]
 mod storm;
 #[path = "pipeline/streams.rs"]

@@ -207,6 +207,7 @@ fn route(server: &Validated, place: &Place) -> RouteConfig {
         endpoint: endpoint(&server.endpoint, place),
         upstream: UpstreamConfig {
             url: upstream_url(server, place),
+            socket: None,
             connect_timeout_seconds: server.install.upstream.connect_seconds,
             response_timeout_seconds: server.install.upstream.response_seconds,
             idle_timeout_seconds: server.install.upstream.idle_seconds,

@@ -5,20 +5,20 @@ use super::charge::Charged;
 use super::passed_on::passes;
 use super::resume::{LAST_EVENT_ID, Resumed, SESSION_ID};
 use crate::denial::Denial;
+use crate::dial::Dial;
 use crate::upstream_identity::Presented;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, HOST};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::time::Duration;
 use tollward_policy::reason::Reason;
 
 /// Dials MCP servers over plain HTTP/1.1, inside the pod or its network policy.
-pub type UpstreamClient = Client<HttpConnector, Full<Bytes>>;
+pub type UpstreamClient = Client<Dial, Full<Bytes>>;
 
 /// Python and Node servers close idle connections after five seconds; a request on a dying one would be lost.
 const POOL_IDLE: Duration = Duration::from_secs(4);
@@ -32,14 +32,11 @@ pub(super) struct Answered {
 
 /// A client with a bounded time to connect.
 pub fn client(connect_timeout: Duration) -> UpstreamClient {
-    let mut connector = HttpConnector::new();
-    connector.set_connect_timeout(Some(connect_timeout));
-    connector.set_nodelay(true);
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(256)
-        .build(connector)
+        .build(Dial::new(connect_timeout))
 }
 
 /// Sends the call and waits for the head of the answer. `context` carries the trace.

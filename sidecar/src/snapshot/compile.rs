@@ -7,6 +7,7 @@ use crate::authenticate::{
     Addressed, Authenticator, AuthenticatorError, PROOF_ALGORITHMS, ProofMemory, Provider, Providers, TokenCache,
 };
 use crate::clock::Clock;
+use crate::dial::socket_uri;
 use crate::limiter::{Limiter, Stores};
 use crate::session::{SessionKeys, SessionSealer, Sessions, Tasks};
 use crate::upstream_identity::{Identities, IdentityError};
@@ -254,6 +255,10 @@ fn origins(endpoint: &Endpoint, more: &[String]) -> HashSet<String> {
 fn upstream(config: &RouteConfig) -> Option<Upstream> {
     let uri: Uri = config.upstream.url.parse().ok()?;
     let authority = uri.authority()?.clone();
+    let uri = match &config.upstream.socket {
+        None => uri,
+        Some(socket) => socket_uri(socket, uri.path())?,
+    };
     let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
     Some(Upstream {
         uri,

@@ -7,6 +7,7 @@ use super::members::{Dependency, Member, cargo, members};
 
 const SIDECAR: &str = "tollward-sidecar";
 const POLICY: &str = "tollward-policy";
+const BRIDGE: &str = "tollward-bridge";
 const NETGUARD: &str = "tollward-netguard";
 const TELEMETRY: &str = "tollward-telemetry";
 const OPERATOR: &str = "tollward-operator";
@@ -22,6 +23,8 @@ const XTASK: &str = "xtask";
 /// What each crate may have in its `[dependencies]`, of the workspace's own. A new crate is a new row.
 const ARROWS: &[(&str, &[&str])] = &[
     (POLICY, &[]),
+    // It runs in containers of others: nothing of the data plane is in it.
+    (BRIDGE, &[]),
     (NETGUARD, &[]),
     (TELEMETRY, &[]),
     (SIDECAR, &[POLICY, NETGUARD, TELEMETRY]),
@@ -34,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (CATALOG, &[]),
     // And an MCP client.
     (RMCP_CLIENT, &[]),
-    (TESTS, &[SIDECAR, POLICY, NETGUARD, TELEMETRY, OPERATOR, API, DESIRED, BROKER, CLI, CATALOG]),
+    (TESTS, &[SIDECAR, BRIDGE, POLICY, NETGUARD, TELEMETRY, OPERATOR, API, DESIRED, BROKER, CLI, CATALOG]),
     // Compiled on a bare machine before anything else.
     (XTASK, &[]),
 ];

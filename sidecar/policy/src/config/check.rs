@@ -182,6 +182,17 @@ fn check_upstream(route: &RouteConfig, role: Role, place: &str, problems: &mut P
     problems.within(place, "upstream.connectTimeoutSeconds", upstream.connect_timeout_seconds, 1..=60);
     problems.within(place, "upstream.responseTimeoutSeconds", upstream.response_timeout_seconds, 1..=3600);
     problems.within(place, "upstream.idleTimeoutSeconds", upstream.idle_timeout_seconds, 1..=86_400);
+    if let Some(socket) = &upstream.socket {
+        let text = socket.as_os_str().as_encoded_bytes();
+        // Longer ones have no address (unix(7)).
+        let fine = socket.is_absolute() && text.len() <= 100 && !text.contains(&0);
+        problems.unless(fine, place, "upstream.socket must be an absolute path of at most 100 bytes");
+        problems.unless(
+            role == Role::Sidecar,
+            place,
+            "upstream.socket is for a sidecar: a relay has no server in its pod",
+        );
+    }
     let Ok(url) = Url::parse(&route.upstream.url) else {
         problems.push(place, "upstream.url must be an absolute URL");
         return;

@@ -48,6 +48,9 @@ pub struct EndpointConfig {
 pub struct UpstreamConfig {
     /// Its endpoint: `http://127.0.0.1:PORT/PATH` in a sidecar.
     pub url: String,
+    /// A Unix socket that is dialled instead of the URL's host, which then only stands in `Host`. None: the URL's host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<PathBuf>,
     /// Seconds to connect.
     #[schemars(range(min = 1, max = 60))]
     pub connect_timeout_seconds: u32,

@@ -104,6 +104,8 @@ fn content_that_can_not_be_enforced_is_refused() {
         ("/routes/0/rules/0/match", json!({}), "nothing in particular"),
         ("/routes/0/rules/0/match", json!({"methods": ["tools/everything"]}), "unknown variant"),
         ("/routes/0/upstream/url", json!("http://10.0.0.1:3000/mcp"), "loopback"),
+        ("/routes/0/upstream/socket", json!("mcp.sock"), "absolute path of at most 100 bytes"),
+        ("/routes/0/upstream/socket", json!(format!("/{}", "x".repeat(100))), "absolute path of at most 100 bytes"),
         ("/routes/0/endpoint/url", json!("https://mcp.example/"), "path"),
         ("/identityProviders/0/algorithms", json!(["HS256"]), "unknown variant"),
         ("/identityProviders/0/algorithms", json!([]), "at least one"),
